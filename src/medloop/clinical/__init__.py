@@ -1,0 +1,1 @@
+"""One folder a clinical question, and the report."""

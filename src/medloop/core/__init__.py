@@ -1,0 +1,1 @@
+"""Vocabulary shared by every room: geometry, images, studies, findings, errors."""

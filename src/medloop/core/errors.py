@@ -1,0 +1,28 @@
+"""Every exception we raise on purpose, arranged by what the caller should do.
+
+MedloopError
+├── InputError          the data is wrong         -> fail the job, tell a person
+│   └── GeometryError
+├── UnsuitableError     wrong tool for this data  -> skip the job, say why
+└── ServiceError        the world is wrong        -> retry later
+"""
+
+
+class MedloopError(Exception):
+    """Base of all errors we raise on purpose."""
+
+
+class InputError(MedloopError):
+    """The data itself is wrong; retrying will not help."""
+
+
+class GeometryError(InputError):
+    """Spatial information is missing, singular or inconsistent."""
+
+
+class UnsuitableError(MedloopError):
+    """The data is fine, but this analysis does not apply to it."""
+
+
+class ServiceError(MedloopError):
+    """Something outside us failed; retrying may help."""

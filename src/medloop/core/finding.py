@@ -1,0 +1,81 @@
+"""What was found, how big, where, and how sure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from medloop.core.code import Code
+from medloop.core.image import HeatMap, LabelMap
+from medloop.core.study import Notice, SopUid
+
+# What an assessment may hold in result.json: a grade, a scale value, probabilities, a place.
+Assessment = bool | int | float | str | None | tuple[float, ...] | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A number with its meaning and UCUM unit (``"mm"``, ``"mm3"``, ``"1"``, ``"%"``)."""
+
+    concept: Code
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned box by two corners: LPS mm in 3-D, [x, y] pixels in 2-D."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One observation about the patient.
+
+    `probability` is that the finding exists. Places: `center_lps_mm` [x, y, z] on volumes,
+    `center_px` [x, y] (0-based pixel centers) on pictures; `segment` is a label of the label map.
+    """
+
+    concept: Code
+    site: Code | None = None
+    measurements: tuple[Measurement, ...] = ()
+    probability: float | None = None
+    center_lps_mm: tuple[float, float, float] | None = None
+    center_px: tuple[float, float] | None = None
+    box: Box | None = None
+    segment: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The bundle that answered; `sha256` is of its weights file."""
+
+    bundle: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Enough to reproduce a result, and to blame it on someone."""
+
+    analysis: str
+    version: str
+    weights: tuple[Weights, ...]
+    inputs: tuple[SopUid, ...]
+    input_sha256: str
+    finished: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """Everything one analysis says about one case."""
+
+    provenance: Provenance
+    findings: tuple[Finding, ...]
+    assessments: Mapping[str, Assessment]
+    labels: LabelMap | None = None
+    heat_maps: tuple[HeatMap, ...] = ()
+    warnings: tuple[Notice, ...] = ()
+    timings_s: Mapping[str, float] = field(default_factory=dict)

@@ -1,0 +1,114 @@
+"""What arrived: studies, series and instances, without pixels."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NewType
+
+from medloop.core.image import Picture, Volume
+
+StudyUid = NewType("StudyUid", str)
+SeriesUid = NewType("SeriesUid", str)
+SopUid = NewType("SopUid", str)
+
+
+class Content(StrEnum):
+    """What the pixels of a series make."""
+
+    PICTURES = "pictures"  # each instance is a photograph of its own
+    VOLUME = "volume"  # the instances together fill a grid
+    NONE = "none"  # no pixels: reports, plans, key objects
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Who, as far as the source says; every field may be empty. Never goes to logs."""
+
+    name: str = ""
+    identifier: str = ""
+    birth_date: str = ""  # YYYYMMDD
+    sex: str = ""  # M, F, O
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One stored object. `sha256` is of the stored bytes; `frames` is 0 without pixels."""
+
+    uid: SopUid
+    sop_class: str  # empty for files that are not DICOM
+    path: Path
+    sha256: str
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series, as indexed on arrival; `source` is the file or folder a person would name."""
+
+    uid: SeriesUid
+    modality: str
+    description: str
+    content: Content
+    instances: tuple[Instance, ...]
+    source: str
+    body_part: str = ""
+    laterality: str = ""  # R, L, B or empty
+    rows: int = 0
+    columns: int = 0
+    slice_mm: float | None = None
+    frame_of_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One study. `name` is what its output folder is called."""
+
+    uid: StudyUid
+    name: str
+    series: tuple[Series, ...]
+    patient: Patient = Patient()
+    date: str = ""  # YYYYMMDD, as acquired
+    description: str = ""
+    accession: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The part of a study that one run of an analysis reads.
+
+    `series` keep only the instances to read: one photograph, or all slices of a volume.
+    """
+
+    series: tuple[Series, ...]
+
+    @property
+    def source(self) -> str:
+        """The file or series folder a person would name."""
+        first = self.series[0]
+        return str(first.instances[0].path) if first.content is Content.PICTURES else first.source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """A selection with its pixels: what an analysis is given. `images` parallels the series.
+
+    `warnings` are what reading had to say: repaired, resampled, guessed.
+    """
+
+    study: Study
+    selection: Selection
+    images: tuple[Picture | Volume, ...]
+    warnings: tuple["Notice", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a reader of the result must know.
+
+    `code` names the kind (translated by reports), `text` says it in English with the numbers,
+    `values` are those numbers for the translations.
+    """
+
+    code: str
+    text: str
+    values: tuple[tuple[str, str | float | int], ...] = ()

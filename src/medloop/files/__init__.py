@@ -1,0 +1,1 @@
+"""The other formats, in and out: NIfTI, pictures, zips."""

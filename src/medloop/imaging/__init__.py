@@ -1,0 +1,1 @@
+"""Pure functions: image in, image or number out."""

@@ -1,0 +1,1 @@
+"""A network and what is needed to run one."""

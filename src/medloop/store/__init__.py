@@ -1,0 +1,1 @@
+"""The only room that speaks SQL: archive, catalog, jobs, results, audit."""

@@ -1,0 +1,1 @@
+"""The loop: intake, routing, worker, dispatch."""
