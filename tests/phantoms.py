@@ -86,7 +86,7 @@ def a_fundus(
     side = 1 if right_eye else -1
     disc, disc_radius = (
         (center[0] + side * 0.52 * radius, center[1] - 0.02 * radius),
-        0.15 * radius,
+        0.125 * radius,
     )
     fovea = (center[0] - side * 0.08 * radius, center[1] + 0.05 * radius)
 
