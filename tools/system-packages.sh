@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Install the Debian packages that medloop needs and this machine lacks.
+#   tools/system-packages.sh demo    Python's venv module, Pango and Chinese fonts (the PDF reports)
+#   tools/system-packages.sh test    also dicom3tools and dcmtk, which the tests check our DICOM with
+# Installs nothing that is there; without apt or root it names what is missing and goes on (exit 0).
+set -euo pipefail
+
+wanted=(python3-venv libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk)
+if [ "${1:-demo}" = test ]; then
+  wanted+=(dicom3tools dcmtk)
+fi
+
+has_library() { { ldconfig -p 2>/dev/null || /sbin/ldconfig -p 2>/dev/null || true; } | grep -F "$1" >/dev/null; }
+
+is_present() {
+  case "$1" in
+    python3-venv) "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null ;;
+    libpango-1.0-0) has_library libpango-1.0.so.0 ;;
+    libpangoft2-1.0-0) has_library libpangoft2-1.0.so.0 ;;
+    libharfbuzz-subset0) has_library libharfbuzz-subset.so.0 ;;
+    fonts-noto-cjk) ls /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc >/dev/null 2>&1 ||
+      { command -v fc-list >/dev/null && [ -n "$(fc-list :lang=zh-cn family 2>/dev/null)" ]; } ;;
+    dicom3tools) command -v dciodvfy >/dev/null ;;
+    dcmtk) command -v dsrdump >/dev/null ;;
+  esac
+}
+
+missing=()
+for package in "${wanted[@]}"; do
+  is_present "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root=(sudo -n)
+  else
+    echo "system packages missing, and no root here to install them: ${missing[*]}" >&2
+    exit 0
+  fi
+fi
+if ! command -v apt-get >/dev/null; then
+  echo "system packages missing, and no apt-get here to install them: ${missing[*]}" >&2
+  exit 0
+fi
+
+echo "installing ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get -qq update >/dev/null || true
+if ! "${as_root[@]}" apt-get -qq install --yes --no-install-recommends "${missing[@]}" >/dev/null; then
+  echo "could not install ${missing[*]}; reports or DICOM checks that need them will say so" >&2
+fi
