@@ -1,0 +1,60 @@
+"""What the command line says, and where: results on stdout, everything else on stderr."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """How a command ended, for the shell."""
+
+    DONE = 0
+    TROUBLE = 1  # the world: a full disk, a busy database, a missing part
+    USAGE = 2
+    BAD_INPUT = 3
+    UNSUITABLE = 4
+    INTERRUPTED = 130
+
+
+class UsageError(Exception):
+    """What was typed cannot be meant."""
+
+
+def say(text: str) -> None:
+    """Print a result."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """Print something a person may want to know, on one line beside the results."""
+    print(" ".join(text.split()), file=sys.stderr)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr while the block runs, if a person is watching.
+
+    The block calls the yielded function with (done, total).
+    """
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, whole: bar.update(task, completed=done, total=whole)

@@ -1,0 +1,101 @@
+"""Settings of one site: a TOML file, overruled by MEDLOOP_* variables; read nowhere else."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from medloop.apps.console import UsageError
+
+LANGUAGES = ("en", "zh")
+PRECISIONS = ("auto", "fp32", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are kept and how analyses run unless a flag says otherwise.
+
+    `home` holds the store and installed bundles. An empty `database` means SQLite in `home`.
+    """
+
+    home: Path
+    database: str = ""
+    language: str = "en"
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        _one_of("language", self.language, LANGUAGES)
+        _one_of("precision", self.precision, PRECISIONS)
+
+    @property
+    def archive(self) -> Path:
+        """Folder of received files."""
+        return self.home / "archive"
+
+    @property
+    def results(self) -> Path:
+        """Folder of result folders made by the worker."""
+        return self.home / "results"
+
+    @property
+    def bundles(self) -> Path:
+        """Folder of installed bundles, one folder each."""
+        return self.home / "bundles"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of catalog and jobs."""
+        return self.database or f"sqlite:///{self.home / 'medloop.db'}"
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings file, then MEDLOOP_HOME, _DATABASE, _LANGUAGE and _PRECISION.
+
+    The file is MEDLOOP_CONFIG, or ``medloop/medloop.toml`` in the user's configuration folder;
+    only a file named by MEDLOOP_CONFIG must exist.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, or holds a key or value that means nothing.
+    """
+    variables = os.environ if environment is None else environment
+    settings = Settings(
+        home=_user_folder(variables, "XDG_DATA_HOME", ".local/share") / "medloop"
+    )
+    named = variables.get("MEDLOOP_CONFIG")
+    file = (
+        Path(named)
+        if named
+        else _user_folder(variables, "XDG_CONFIG_HOME", ".config") / "medloop/medloop.toml"
+    )
+    keys = [field.name for field in fields(Settings)]
+    values = _read(file) if named or file.is_file() else {}
+    for key, value in values.items():
+        if key not in keys:
+            raise UsageError(f"{file}: unknown setting {key!r}; known are {', '.join(keys)}")
+        if not isinstance(value, str):
+            raise UsageError(f"{file}: {key} must be text, got {value!r}")
+    chosen = {key: str(value) for key, value in values.items()}
+    chosen |= {
+        key: variables[name] for key in keys if (name := f"MEDLOOP_{key.upper()}") in variables
+    }
+    home = Path(chosen.pop("home", settings.home)).expanduser()
+    return replace(settings, home=home, **chosen)
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def _user_folder(variables: Mapping[str, str], name: str, otherwise: str) -> Path:
+    return Path(variables[name]) if variables.get(name) else Path.home() / otherwise
+
+
+def _one_of(key: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UsageError(f"{key} must be one of {', '.join(known)}, got {value!r}")
