@@ -1,0 +1,49 @@
+"""Delivering finished result folders; every delivery may be repeated without harm."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medloop.core.errors import ServiceError
+from medloop.core.study import Study
+from medloop.workflow.folders import fresh_folder
+from medloop.workflow.ports import Destination
+from medloop.workflow.routing import folder_name
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDestination:
+    """Copies to ``root/<study UID>/<result folder>``; a second delivery replaces the first."""
+
+    root: Path
+
+    def send(self, study: Study, products: Path) -> None:
+        """Copy the files of a result folder, all or none.
+
+        Raises
+        ------
+        ServiceError
+            If they cannot be read or written now.
+        """
+        with fresh_folder(self.root / folder_name(study.uid) / products.name) as folder:
+            for product in sorted(products.iterdir()):
+                shutil.copyfile(product, folder / product.name)
+
+
+def dispatch(study: Study, products: Path, destinations: Sequence[Destination]) -> None:
+    """Send to all destinations, even when one of them fails.
+
+    Raises
+    ------
+    ServiceError
+        If any failed; names each reason once.
+    """
+    reasons = []
+    for destination in destinations:
+        try:
+            destination.send(study, products)
+        except ServiceError as error:
+            reasons.append(str(error))
+    if reasons:
+        raise ServiceError("; ".join(dict.fromkeys(reasons)))

@@ -1,0 +1,132 @@
+"""What is left on disk when an analysis has answered: record, report and DICOM objects.
+
+result.json is finished last, since it says how long the others took.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from medloop.core.errors import ServiceError
+from medloop.core.finding import Result
+from medloop.core.image import Picture
+from medloop.core.record import to_json, to_record
+from medloop.core.study import Case, Notice
+from medloop.workflow.folders import fresh_folder
+
+Rgb = UInt8[ndarray, "y x 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """The parts that make products; `Makers.real` loads the shipped ones.
+
+    `html` writes a page, `pdf` prints it (`ServiceError` if it cannot here), `figures` draws
+    pictures by name, `dicom` writes DICOM files into a folder from the PDF and the figures.
+    """
+
+    html: Callable[[Case, Result, str], str]
+    pdf: Callable[[str], bytes]
+    figures: Callable[[Case, Result], Mapping[str, Rgb]]
+    dicom: Callable[[Case, Result, bytes | None, Mapping[str, Rgb], Path], None]
+
+    @classmethod
+    def real(cls) -> "Makers":
+        """Load the report and DICOM libraries, which takes about a second the first time."""
+        from medloop.clinical.report.pdf import to_pdf  # noqa: PLC0415
+
+        return cls(html=_html, pdf=to_pdf, figures=_figures, dicom=_dicom)
+
+
+def write_products(
+    case: Case,
+    result: Result,
+    folder: Path,
+    *,
+    language: str,
+    makers: Makers | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> None:
+    """Write everything about a result into a folder, which then appears whole.
+
+    A PDF that cannot be printed on this machine is left out with a warning in the record.
+
+    Raises
+    ------
+    ServiceError
+        If the folder cannot be written.
+    """
+    started = clock()
+    makers = makers or Makers.real()
+    with fresh_folder(folder) as part, ThreadPoolExecutor(2) as threads:
+        page = makers.html(case, result, language)
+        printing = threads.submit(_print, makers, page)
+        (part / "report.html").write_text(page, encoding="utf-8")
+        figures = makers.figures(case, result)
+        drawing = [
+            threads.submit(_save_png, image, part / f"{name}.png")
+            for name, image in figures.items()
+        ]
+        pdf, missing = printing.result()
+        if pdf is not None:
+            (part / "report.pdf").write_bytes(pdf)
+        makers.dicom(case, result, pdf, figures, part)
+        for picture in drawing:
+            picture.result()
+        told = replace(
+            result,
+            warnings=result.warnings + missing,
+            timings_s={**result.timings_s, "write": clock() - started},
+        )
+        record = to_record(told, case.study, case.selection.source)
+        (part / "result.json").write_text(to_json(record), encoding="utf-8")
+
+
+def _print(makers: Makers, page: str) -> tuple[bytes | None, tuple[Notice, ...]]:
+    try:
+        return makers.pdf(page), ()
+    except ServiceError as error:
+        return None, (Notice("report_pdf_left_out", f"report.pdf was left out: {error}"),)
+
+
+def _save_png(image: Rgb, path: Path) -> None:
+    """Compress lightly: a full photograph at the usual level takes most of a second."""
+    done, data = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
+    if not done:
+        raise ServiceError("a figure could not be compressed")
+    path.write_bytes(data.tobytes())
+
+
+def _html(case: Case, result: Result, language: str) -> str:
+    from medloop.clinical.report.page import render_html  # noqa: PLC0415
+
+    return render_html(case, result, language=language, now=result.provenance.finished)
+
+
+def _figures(case: Case, result: Result) -> Mapping[str, Rgb]:
+    from medloop.clinical.report.figures import heat, overlay  # noqa: PLC0415
+
+    figures: dict[str, Rgb] = {}
+    picture = case.images[0]
+    if not isinstance(picture, Picture):
+        return figures
+    if result.labels is not None or result.findings:
+        figures["overlay"] = overlay(picture, result.labels, result.findings)
+    if result.heat_maps:
+        figures["heatmap"] = heat(picture, result.heat_maps[0])
+    return figures
+
+
+def _dicom(
+    case: Case, result: Result, pdf: bytes | None, figures: Mapping[str, Rgb], folder: Path
+) -> None:
+    from medloop.dicom.write import dicom_objects, save  # noqa: PLC0415
+
+    for name, dataset in dicom_objects(case, result, pdf=pdf, rendered=figures).items():
+        save(dataset, folder / name)
