@@ -1,0 +1,107 @@
+"""The report of an analysis that has no wording of its own: its findings, as coded."""
+
+from collections.abc import Mapping
+
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from medloop.clinical.report.figures import heat, heat_colors, overlay, shrink
+from medloop.clinical.report.language import FRAME, Language, percent, say, told
+from medloop.clinical.report.parts import Figure, Key, Ramp, Report, Table
+from medloop.core.finding import Assessment, Finding, Measurement, Result
+from medloop.core.image import Picture
+from medloop.core.study import Case
+
+
+def plain_report(case: Case, result: Result, *, language: Language) -> Report:
+    """Tabulate findings and assessments; pictures where the case is a photograph."""
+    count = len(result.findings)
+    headline = (
+        say(FRAME, "plain_headline", language, count=count)
+        if count
+        else say(FRAME, "plain_none", language)
+    )
+    series = case.selection.series[0]
+    subject = " ".join(
+        word for word in (series.modality, series.body_part, series.laterality) if word
+    )
+    return Report(
+        title=say(FRAME, "plain_title", language, analysis=result.provenance.analysis),
+        subject=subject,
+        headline=headline,
+        figures=_figures(case, result, language),
+        tables=_tables(result, language),
+        warnings=told((*case.warnings, *result.warnings), {}, language),
+    )
+
+
+def plain_pictures(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "y x 3"]]:
+    """Draw ``overlay`` and ``heatmap`` for a photograph, where there is something to show."""
+    picture = case.images[0]
+    pictures: dict[str, UInt8[ndarray, "y x 3"]] = {}
+    if not isinstance(picture, Picture):
+        return pictures
+    if result.labels is not None or any(each.center_px for each in result.findings):
+        pictures["overlay"] = overlay(picture, result.labels, result.findings)
+    if result.heat_maps:
+        pictures["heatmap"] = heat(picture, result.heat_maps[0])
+    return pictures
+
+
+def _figures(case: Case, result: Result, language: Language) -> tuple[Figure, ...]:
+    picture = case.images[0]
+    if not isinstance(picture, Picture):
+        return ()
+    drawn = plain_pictures(case, result)
+    figures = [Figure(say(FRAME, "image", language), shrink(picture))]
+    if "overlay" in drawn:
+        segments = result.labels.segments.values() if result.labels is not None else ()
+        keys = tuple(Key(f"#{bytes(each.color).hex()}", each.name) for each in segments)
+        figures.append(Figure(say(FRAME, "overlay", language), drawn["overlay"], keys=keys))
+    if "heatmap" in drawn:
+        ramp = Ramp(heat_colors(), say(FRAME, "low", language), say(FRAME, "high", language))
+        figures.append(Figure(say(FRAME, "heat_map", language), drawn["heatmap"], ramp=ramp))
+    return tuple(figures)
+
+
+def _tables(result: Result, language: Language) -> tuple[Table, ...]:
+    tables = []
+    if result.findings:
+        head = tuple(
+            say(FRAME, key, language) for key in ("finding", "site", "measured", "probability")
+        )
+        rows = tuple(_row(finding, language) for finding in result.findings)
+        tables.append(Table(say(FRAME, "findings", language), head, rows))
+    if result.assessments:
+        title, value = say(FRAME, "assessments", language), say(FRAME, "value", language)
+        rows = tuple((key, _show(held, language)) for key, held in result.assessments.items())
+        tables.append(Table(title, (title, value), rows))
+    return tuple(tables)
+
+
+def _row(finding: Finding, language: Language) -> tuple[str, ...]:
+    return (
+        finding.concept.meaning,
+        finding.site.meaning if finding.site else "",
+        ", ".join(_measured(each) for each in finding.measurements),
+        "" if finding.probability is None else percent(finding.probability, language),
+    )
+
+
+def _measured(measurement: Measurement) -> str:
+    unit = "" if measurement.unit == "1" else f" {measurement.unit}"
+    return f"{measurement.concept.meaning} {measurement.value:.4g}{unit}"
+
+
+def _show(held: Assessment, language: Language) -> str:
+    if held is None:
+        return "–"
+    if isinstance(held, bool):
+        return say(FRAME, "yes" if held else "no", language)
+    if isinstance(held, float):
+        return f"{held:.3g}"
+    if isinstance(held, tuple):
+        return ", ".join(f"{each:.3g}" for each in held)
+    if isinstance(held, Mapping):
+        return ", ".join(f"{key}: {value}" for key, value in held.items())
+    return str(held)

@@ -1,0 +1,45 @@
+"""Which wording and pictures belong to which analysis."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from medloop.clinical.report.language import Language
+from medloop.clinical.report.page import render_html
+from medloop.clinical.report.plain import plain_pictures
+from medloop.clinical.retina.sentences import retina_pictures, retina_report
+from medloop.core.finding import Result
+from medloop.core.study import Case
+
+
+def report_for(
+    case: Case,
+    result: Result,
+    *,
+    language: str,
+    now: datetime,
+    rendered: Mapping[str, UInt8[ndarray, "y x 3"]] | None = None,
+) -> str:
+    """Write the report of any analysis as self-contained HTML, in ``"en"`` or ``"zh"``.
+
+    `rendered` are the pictures of `pictures_for`, where they have been drawn already. For the
+    PDF hand the HTML to `medloop.clinical.report.pdf.to_pdf`.
+
+    Raises
+    ------
+    ValueError
+        If `language` is neither ``"en"`` nor ``"zh"``.
+    """
+    report = None
+    if result.provenance.analysis == "retina":
+        report = retina_report(case, result, language=Language(language), rendered=rendered)
+    return render_html(case, result, language=language, now=now, report=report)
+
+
+def pictures_for(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "y x 3"]]:
+    """Draw what is kept beside the report: ``overlay`` and ``heatmap`` where they apply."""
+    if result.provenance.analysis == "retina":
+        return retina_pictures(case, result)
+    return plain_pictures(case, result)

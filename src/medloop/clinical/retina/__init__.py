@@ -1,0 +1,1 @@
+"""Diabetic retinopathy on fundus photographs: graded, explained, coded."""
