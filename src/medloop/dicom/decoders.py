@@ -8,7 +8,10 @@ from pydicom.uid import UID, AllTransferSyntaxes
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How one transfer syntax (PS3.5 section 10) is read; no plugins means not at all."""
+    """How one transfer syntax (PS3.5 section 10) is read.
+
+    Without plugins it cannot be read here; without `missing` nothing could be installed for it.
+    """
 
     uid: str
     name: str
@@ -30,7 +33,7 @@ def _decoding(uid: UID) -> Decoding:
     try:
         decoder = get_decoder(uid)
     except NotImplementedError:
-        return Decoding(str(uid), uid.name, (), ("no decoder exists",))
+        return Decoding(str(uid), uid.name, ())
     return Decoding(
         str(uid),
         uid.name,
