@@ -1,10 +1,11 @@
+import logging
 import subprocess
 import sys
 
 import pytest
 
 from medloop.apps import cli
-from medloop.apps.console import Exit, UsageError, note
+from medloop.apps.console import Exit, UsageError, logging_to_stderr, note
 from medloop.apps.settings import load_settings
 from medloop.core.errors import GeometryError, ServiceError, UnsuitableError
 
@@ -114,3 +115,16 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path, text, says):
     with pytest.raises(UsageError, match=says) as caught:
         load_settings({"MEDLOOP_CONFIG": str(file)})
     assert "\n" not in str(caught.value)
+
+
+def test_a_logged_bug_is_one_line_with_its_place_and_without_its_values(capsys):
+    with logging_to_stderr():
+        try:
+            {}["Doe^Jane"]
+        except KeyError:
+            logging.getLogger("medloop.workflow").exception("analysis %s has a bug", "retina")
+        logging.getLogger("pydicom").warning("chatter")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("medloop: analysis retina has a bug: KeyError at ")
+    assert "Doe" not in lines[0]

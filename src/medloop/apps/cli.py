@@ -1,4 +1,4 @@
-"""The command ``medloop``: what can be typed, and which function answers.
+"""The command ``medloop``.
 
 Nothing heavy is imported until a command runs, so ``medloop --help`` answers at once.
 """
@@ -8,15 +8,13 @@ import signal
 import sys
 import threading
 import warnings
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import medloop
-from medloop.apps.console import Exit, UsageError, note, say
-from medloop.apps.settings import LANGUAGES, PRECISIONS, Settings, load_settings
+from medloop.apps.commands import COMMANDS, EXIT_CODES
+from medloop.apps.console import Exit, UsageError, logging_to_stderr, note, say
+from medloop.apps.settings import load_settings
 from medloop.core.errors import InputError, MedloopError, UnsuitableError
 
 CODES: tuple[tuple[type[BaseException], Exit], ...] = (
@@ -26,285 +24,6 @@ CODES: tuple[tuple[type[BaseException], Exit], ...] = (
     (UnsuitableError, Exit.UNSUITABLE),
     (MedloopError, Exit.TROUBLE),
     (OSError, Exit.TROUBLE),
-)
-
-EXIT_CODES = """exit codes:
-  0  all done
-  1  something outside failed: a full disk, a busy database, a part that is not installed
-  2  the command line cannot be meant
-  3  some input was bad; the rest was still done
-  4  no analysis suits the input
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One verb: its line in the overview, its options, its examples, and who answers."""
-
-    name: str
-    summary: str
-    options: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace, Settings], Exit]
-    examples: tuple[str, ...]
-
-    def parser(self) -> ArgumentParser:
-        """Return the parser of what follows the verb."""
-        lines = [f"  medloop {self.name} {example}".rstrip() for example in self.examples]
-        parser = ArgumentParser(
-            prog=f"medloop {self.name}",
-            description=self.summary,
-            epilog="\n".join(["examples:", *lines, "", EXIT_CODES]),
-            formatter_class=RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        self.options(parser)
-        return parser
-
-
-def _inputs(parser: ArgumentParser, what: str) -> None:
-    parser.add_argument("inputs", metavar="INPUT", nargs="+", type=Path, help=what)
-
-
-def _out(parser: ArgumentParser, what: str, *, required: bool = True) -> None:
-    parser.add_argument("-o", "--out", type=Path, required=required, help=what)
-
-
-def _precision(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        help="arithmetic of the networks; auto takes the fastest that kept its accuracy",
-    )
-
-
-def _language(parser: ArgumentParser) -> None:
-    parser.add_argument("--lang", choices=LANGUAGES, help="language of the reports")
-
-
-def _analyze_options(parser: ArgumentParser) -> None:
-    _inputs(parser, "DICOM files, folders or zips; NIfTI; PNG, JPEG, TIFF")
-    _out(parser, "folder for OUT/<study>/<analysis>/ and OUT/summary.json")
-    parser.add_argument(
-        "--analysis",
-        dest="analyses",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="only this analysis (may be repeated); without it, all that suit",
-    )
-    _language(parser)
-    _precision(parser)
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
-
-
-def _analyze(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.analyze import analyze
-
-    settings = _overruled(settings, options)
-    return analyze(
-        options.inputs, options.out, options.analyses, settings, as_json=options.json
-    )
-
-
-def _predict_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "bundle", metavar="BUNDLE", help="a shipped or installed name, or a folder"
-    )
-    _inputs(parser, "pictures, volumes, folders of them, or a MedMNIST-style .npz")
-    _out(parser, "folder for predictions.csv, label maps or probabilities")
-    parser.add_argument(
-        "--probabilities",
-        action="store_true",
-        help="write OUT/<stem>.npz with an array per class instead of label maps",
-    )
-    _precision(parser)
-
-
-def _predict(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.predict import predict
-
-    return predict(
-        options.bundle,
-        options.inputs,
-        options.out,
-        _overruled(settings, options),
-        probabilities=options.probabilities,
-    )
-
-
-def _train_options(parser: ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
-    _out(parser, "folder of the bundle to make")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="overrule one field of the recipe (may be repeated)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same weights (on CPU)")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-
-
-def _train(options: Namespace, _settings: Settings) -> Exit:
-    from medloop.apps.learn import train
-
-    return train(options)
-
-
-def _evaluate_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "bundle", metavar="BUNDLE", help="a shipped or installed name, or a folder"
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder of labelled data")
-    parser.add_argument("--split", metavar="NAME", help="only this part of the data")
-    _out(parser, "folder for metrics.json and report.html")
-
-
-def _evaluate(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.learn import evaluate
-
-    return evaluate(options, settings)
-
-
-def _models_options(parser: ArgumentParser) -> None:
-    parser.add_argument("action", choices=("list", "show", "install"))
-    parser.add_argument("bundle", metavar="BUNDLE", nargs="?", help="for show and install")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _models(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps import bundles
-
-    if options.action == "list":
-        return bundles.show_list(settings, as_json=options.json)
-    if options.bundle is None:
-        raise UsageError(f"models {options.action} needs a BUNDLE")
-    if options.action == "show":
-        return bundles.show_card(options.bundle, settings, as_json=options.json)
-    return bundles.install(Path(options.bundle), settings)
-
-
-def _demo_options(parser: ArgumentParser) -> None:
-    _out(parser, "folder for the pictures and reports (default: medloop-demo)", required=False)
-    _language(parser)
-
-
-def _demo(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.demo import demo
-
-    return demo(options.out or Path("medloop-demo"), _overruled(settings, options))
-
-
-def _import_options(parser: ArgumentParser) -> None:
-    _inputs(parser, "DICOM files, folders or zips; NIfTI; PNG, JPEG, TIFF")
-
-
-def _import(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.node import receive
-
-    return receive(options.inputs, settings)
-
-
-def _worker_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--once", action="store_true", help="stop when no job is waiting")
-    _language(parser)
-    _precision(parser)
-
-
-def _worker(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.node import work
-
-    return work(_overruled(settings, options), once=options.once)
-
-
-def _doctor_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _doctor(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.doctor import doctor
-
-    return doctor(settings, as_json=options.json)
-
-
-COMMANDS = (
-    Command(
-        "analyze",
-        "Answer clinical questions about studies: reports, DICOM results and a summary.",
-        _analyze_options,
-        _analyze,
-        (
-            "eye.jpg -o out",
-            "studies/ export.zip -o out --analysis retina --lang zh",
-            "eye.dcm -o out --json",
-        ),
-    ),
-    Command(
-        "predict",
-        "Run one network over many inputs: tables, label maps or probabilities.",
-        _predict_options,
-        _predict,
-        (
-            "retina_grading photographs/ -o out",
-            "retina_lesions photographs/ -o out --probabilities",
-        ),
-    ),
-    Command(
-        "train",
-        "Make a bundle from labelled data by a recipe.",
-        _train_options,
-        _train,
-        (
-            "retina_grading --data idrid/grading -o bundle --seed 1",
-            "retina_lesions --data idrid/lesions -o bundle --set epochs=5 --device cpu",
-        ),
-    ),
-    Command(
-        "evaluate",
-        "Measure a bundle on labelled data, with 95 % confidence intervals.",
-        _evaluate_options,
-        _evaluate,
-        ("retina_grading --data idrid/grading -o out",),
-    ),
-    Command(
-        "models",
-        "List, show or install bundles.",
-        _models_options,
-        _models,
-        ("list", "show retina_grading", "install bundle/"),
-    ),
-    Command(
-        "demo",
-        "Read a real fundus photograph, as picture and as DICOM; print where the reports are.",
-        _demo_options,
-        _demo,
-        ("", "-o out --lang zh"),
-    ),
-    Command(
-        "import",
-        "Take studies into the store and queue what suits them.",
-        _import_options,
-        _import,
-        ("studies/ export.zip",),
-    ),
-    Command(
-        "worker",
-        "Do the queued jobs of the store.",
-        _worker_options,
-        _worker,
-        ("", "--once"),
-    ),
-    Command(
-        "doctor",
-        "Say what is installed, what is missing, and what each analysis needs.",
-        _doctor_options,
-        _doctor,
-        ("", "--json"),
-    ),
 )
 
 
@@ -339,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     typed = list(sys.argv[1:] if argv is None else argv)
     try:
-        with warnings.catch_warnings(), _terminable():
+        with warnings.catch_warnings(), _terminable(), logging_to_stderr():
             if not sys.warnoptions:
                 warnings.simplefilter("ignore")  # what matters stands in results as warnings
             return int(_answer(typed))
@@ -379,13 +98,3 @@ def _answer(typed: list[str]) -> Exit:
             return command.run(options, load_settings())
     known = ", ".join(command.name for command in COMMANDS)
     raise UsageError(f"no command {typed[0]!r}; there are {known}")
-
-
-def _overruled(settings: Settings, options: Namespace) -> Settings:
-    flags = {
-        "language": getattr(options, "lang", None),
-        "precision": getattr(options, "precision", None),
-    }
-    return replace(
-        settings, **{key: value for key, value in flags.items() if value is not None}
-    )

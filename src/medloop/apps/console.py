@@ -1,6 +1,8 @@
 """What the command line says, and where: results on stdout, everything else on stderr."""
 
+import logging
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -58,3 +60,32 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done, whole: bar.update(task, completed=done, total=whole)
+
+
+class _OneLine(logging.Formatter):
+    """Formats a record as one line: for a bug, its class and where it happened, no values."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = " ".join(record.getMessage().split())
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            return f"medloop: {line}"
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+        return f"medloop: {line}: {type(error).__name__}{where}"
+
+
+@contextmanager
+def logging_to_stderr() -> Iterator[None]:
+    """Show warnings and errors of medloop, and no chatter of libraries, while the block runs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine())
+    handler.setLevel(logging.WARNING)
+    handler.addFilter(logging.Filter("medloop"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
