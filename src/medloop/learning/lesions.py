@@ -1,0 +1,135 @@
+"""Learning to outline lesions on photographs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+from torch import Tensor, nn
+
+from medloop.core.errors import InputError
+from medloop.imaging.fundus import find_field
+from medloop.learning.augment import Ranges, draw, recolor, to_input, warp
+from medloop.learning.datasets import Example, read_mask, read_rgb
+from medloop.learning.losses import rare_regions
+from medloop.models.canvas import place, Placement
+from medloop.models.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutlinedPictures:
+    """Photographs on the plan's canvas with outlines as bits: bit c is class c of the plan."""
+
+    canvases: tuple[UInt8[ndarray, "v u 3"], ...]
+    bits: tuple[UInt8[ndarray, "v u"], ...]
+
+    def take(self, which: Sequence[int]) -> "OutlinedPictures":
+        """Return a part, in the order given."""
+        return OutlinedPictures(
+            tuple(self.canvases[n] for n in which), tuple(self.bits[n] for n in which)
+        )
+
+
+def load(examples: Sequence[Example], plan: Plan) -> OutlinedPictures:
+    """Read and place every photograph and its masks."""
+    canvases, bits = [], []
+    for example in examples:
+        rgb = read_rgb(example.path)
+        field = find_field(rgb)
+        if field is None:
+            raise InputError(f"{example.path.name} shows no fundus field")
+        packed = np.zeros(rgb.shape[:2], np.uint8)
+        for c, name in enumerate(plan.classes):
+            packed |= read_mask(example, name, rgb.shape[:2]).astype(np.uint8) << c
+        canvas, placement = place(rgb, field, plan)
+        canvases.append(canvas)
+        bits.append(_place_bits(packed, placement, canvas.shape[:2]))
+    return OutlinedPictures(tuple(canvases), tuple(bits))
+
+
+def _place_bits(
+    packed: UInt8[ndarray, "y x"], placement: Placement, size: tuple[int, ...]
+) -> UInt8[ndarray, "v u"]:
+    """Carry bits to the canvas by nearest pixel, which keeps every bit."""
+    x0, y0, x1, y1 = placement.box
+    (top, left), (rows, columns) = placement.corner, placement.size
+    y = y0 + ((np.arange(rows) + 0.5) * (y1 - y0) / rows).astype(int)
+    x = x0 + ((np.arange(columns) + 0.5) * (x1 - x0) / columns).astype(int)
+    out = np.zeros(size, np.uint8)
+    out[top : top + rows, left : left + columns] = packed[np.ix_(y, x)]
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LesionBatches:
+    """One epoch of augmented crops, most of them around a lesion of a class drawn evenly."""
+
+    pictures: OutlinedPictures
+    plan: Plan
+    ranges: Ranges
+    size: tuple[int, int]
+    batch: int
+    steps: int
+    focus: float = 0.7  # share of crops around an outlined pixel
+
+    def __call__(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """Draw one epoch."""
+        where = self._lesion_pixels()
+        n = 0
+        order = rng.permutation(len(self.pictures.canvases))
+        for _ in range(self.steps):
+            crops = []
+            for _ in range(self.batch):
+                crops.append(self._one(int(order[n % len(order)]), where, rng))
+                n += 1
+            x, y = (np.stack(part) for part in zip(*crops, strict=True))
+            pixels = torch.from_numpy(x).contiguous(memory_format=torch.channels_last)
+            yield pixels, torch.from_numpy(y)
+
+    def _lesion_pixels(self) -> list[dict[int, ndarray]]:
+        where = []
+        for bits in self.pictures.bits:
+            found: dict[int, ndarray] = {}
+            for c in range(len(self.plan.classes)):
+                y, x = np.nonzero(bits & (1 << c))
+                if len(y):
+                    found[c] = np.stack([x, y], axis=1)
+            where.append(found)
+        return where
+
+    def _one(
+        self, n: int, where: list[dict[int, ndarray]], rng: np.random.Generator
+    ) -> tuple[Float[ndarray, "3 y x"], Float[ndarray, "c y x"]]:
+        rgb, bits = self.pictures.canvases[n], self.pictures.bits[n]
+        rows, columns = bits.shape
+        if where[n] and rng.random() < self.focus:
+            pixels = where[n][int(rng.choice(sorted(where[n])))]
+            center = pixels[rng.integers(len(pixels))] + rng.uniform(-0.35, 0.35, 2) * self.size
+        else:
+            center = rng.uniform(0.2, 0.8, 2) * (columns, rows)
+        source = (float(center[0]), float(center[1]))
+        change = draw(rng, self.ranges, source=source, size=self.size)
+        moved = recolor(warp(rgb, change, size=self.size, smooth=True), change)
+        packed = warp(bits, change, size=self.size, smooth=False)
+        channels = np.arange(len(self.plan.classes), dtype=np.uint8)[:, None, None]
+        target = ((packed[None] >> channels) & 1).astype(np.float32)
+        return to_input(moved, mean=self.plan.mean, scale=self.plan.scale), target
+
+
+def lesion_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+    """Loss of one batch of crops."""
+    x, y = batch
+    return rare_regions(model(x).float(), y)
+
+
+@torch.no_grad()
+def probabilities(
+    model: nn.Module, rgb: UInt8[ndarray, "v u 3"], plan: Plan, *, device: str = "cpu"
+) -> Float[ndarray, "c v u"]:
+    """Probability of each class and pixel of one canvas."""
+    model.eval()
+    x = torch.from_numpy(to_input(rgb, mean=plan.mean, scale=plan.scale).copy())[None]
+    x = x.to(device=device, memory_format=torch.channels_last)
+    return torch.sigmoid(model(x).float())[0].cpu().numpy()

@@ -1,0 +1,188 @@
+"""The training loop: one function, seeded, resumable, with averaged weights."""
+
+import copy
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from medloop.core.errors import MedloopError
+
+Batch = tuple[Tensor, ...]
+Batches = Callable[[np.random.Generator], Iterator[Batch]]
+Loss = Callable[[nn.Module, Batch], Tensor]
+
+
+class DivergedError(MedloopError):
+    """The loss is no longer a number; the last checkpoint is intact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast to learn: AdamW, linear warm-up, then cosine to zero."""
+
+    epochs: int
+    steps: int  # batches an epoch
+    rate: float = 5e-4
+    head_rate: float = 2e-3  # for layers that start from random weights
+    weight_decay: float = 0.02
+    warmup: float = 0.05  # share of all steps
+    averaging: float = 0.99  # decay of the moving average of the weights
+    clip: float = 1.0  # norm of the gradient
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One finished epoch."""
+
+    epoch: int
+    epochs: int
+    loss: float
+    seconds: float
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where and how one fit runs."""
+
+    seed: int
+    device: str = "cpu"
+    checkpoint: Path | None = None
+    resume: bool = False
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    loss: Loss,
+    schedule: Schedule,
+    run: Run,
+    report: Report = lambda progress: None,
+) -> nn.Module:
+    """Train `model` and return a copy that holds the moving average of its weights.
+
+    `batches` gives one epoch's batches from a random generator. Every epoch ends in a checkpoint;
+    a run that is resumed ends in the weights of the uninterrupted run.
+
+    Raises
+    ------
+    DivergedError
+        If the loss becomes infinite or NaN.
+    """
+    torch.manual_seed(run.seed)
+    device = torch.device(run.device)
+    model.to(device=device, memory_format=torch.channels_last)
+    average = copy.deepcopy(model)
+    optimizer = torch.optim.AdamW(_groups(model, schedule), betas=(0.9, 0.99))
+    rates = [group["lr"] for group in optimizer.param_groups]
+    start, step = 0, 0
+    if run.resume and run.checkpoint is not None and run.checkpoint.is_file():
+        start, step = _restore(run.checkpoint, model, average, optimizer)
+    for epoch in range(start, schedule.epochs):
+        began, total, count = time.perf_counter(), 0.0, 0
+        model.train()
+        torch.manual_seed(run.seed * 1_000_003 + epoch)
+        rng = np.random.default_rng((run.seed, epoch))
+        for batch in batches(rng):
+            pace = _pace(step / (schedule.epochs * schedule.steps), schedule.warmup)
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * pace
+            placed = tuple(part.to(device) for part in batch)
+            with _mixed(device):
+                value = loss(model, placed)
+            if not math.isfinite(value.item()):
+                raise DivergedError(f"loss is {value.item()} in epoch {epoch + 1}")
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
+            optimizer.step()
+            step += 1
+            _average(average, model, min(schedule.averaging, step / (step + 10)))
+            total, count = total + value.item(), count + 1
+        if run.checkpoint is not None:
+            _save(run.checkpoint, epoch + 1, step, (model, average, optimizer))
+        seconds = time.perf_counter() - began
+        report(Progress(epoch + 1, schedule.epochs, total / max(count, 1), seconds))
+    average.eval()
+    return average
+
+
+def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
+    """Pretrained trunk slow, new layers fast; no decay on biases and norms."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            key = (name.startswith("trunk."), parameter.ndim > 1)
+            groups.setdefault(key, []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": schedule.rate if trunk else schedule.head_rate,
+            "weight_decay": schedule.weight_decay if decays else 0.0,
+        }
+        for (trunk, decays), parameters in groups.items()
+    ]
+
+
+def _pace(done: float, warmup: float) -> float:
+    """Share of the full rate at `done` (0..1) of all steps."""
+    if done < warmup:
+        return (done + 1e-3) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
+
+
+def _mixed(device: torch.device) -> AbstractContextManager[object]:
+    """BF16 where the device computes it, FP32 elsewhere."""
+    if device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 (no public query)
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+@torch.no_grad()
+def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    for slow, fast in zip(
+        average.state_dict().values(), model.state_dict().values(), strict=True
+    ):
+        if slow.dtype.is_floating_point:
+            slow.lerp_(fast, 1 - decay)
+        else:
+            slow.copy_(fast)
+
+
+def _save(
+    path: Path, epoch: int, step: int, parts: tuple[nn.Module, nn.Module, torch.optim.Optimizer]
+) -> None:
+    model, average, optimizer = parts
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    torch.save(
+        {
+            "epoch": epoch,
+            "step": step,
+            "model": model.state_dict(),
+            "average": average.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        },
+        beside,
+    )
+    os.replace(beside, path)
+
+
+def _restore(
+    path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[int, int]:
+    saved = torch.load(path, weights_only=True)
+    model.load_state_dict(saved["model"])
+    average.load_state_dict(saved["average"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return int(saved["epoch"]), int(saved["step"])

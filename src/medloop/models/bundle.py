@@ -1,0 +1,106 @@
+"""A bundle: a folder with everything needed to run one trained network, and to trust it.
+
+``card.toml`` (what it is for, how it was made, how good it is), ``plan.json``, ``weights.onnx``
+and ``hashes.json`` (SHA-256 of each of them, checked on every load).
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from medloop.core.errors import InputError
+from medloop.core.finding import Weights
+from medloop.models.plan import Plan, plan_from_json
+
+CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
+INT8_WEIGHTS = "weights.int8.onnx"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A verified bundle folder. `card` is card.toml as read: an open document for people."""
+
+    name: str
+    version: str
+    folder: Path
+    plan: Plan
+    card: Mapping[str, Any]  # TOML has no closed type
+    sha256: str
+
+    @property
+    def weights(self) -> Path:
+        """FP32 weights, ONNX."""
+        return self.folder / WEIGHTS
+
+    @property
+    def identity(self) -> Weights:
+        """What a result says about the network that answered."""
+        return Weights(self.name, self.version, self.sha256)
+
+
+def shipped_bundles() -> tuple[str, ...]:
+    """Names of the bundles that come with the package."""
+    return tuple(sorted(p.name for p in _shipped().iterdir() if (p / CARD).is_file()))
+
+
+def load_bundle(source: str | Path) -> Bundle:
+    """Load a bundle by shipped name or folder, and check every hash.
+
+    Raises
+    ------
+    InputError
+        If there is no such bundle, a file is missing, or a hash does not match.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        folder = _shipped() / str(source)
+    if not (folder / CARD).is_file():
+        known = ", ".join(shipped_bundles()) or "none"
+        raise InputError(f"{source} is neither a bundle folder nor shipped (shipped: {known})")
+    verify(folder)
+    try:
+        card = tomllib.loads((folder / CARD).read_text(encoding="utf-8"))
+        name, version = str(card["name"]), str(card["version"])
+    except (tomllib.TOMLDecodeError, KeyError) as why:
+        raise InputError(f"{folder / CARD} is no card: {why}") from why
+    plan = plan_from_json((folder / PLAN).read_text(encoding="utf-8"))
+    return Bundle(name, version, folder, plan, card, sha256_of(folder / WEIGHTS))
+
+
+def verify(folder: Path) -> None:
+    """Check that each file is what ``hashes.json`` says; `InputError` names one that is not."""
+    try:
+        expected = json.loads((folder / HASHES).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as why:
+        raise InputError(f"{folder / HASHES} cannot be read: {type(why).__name__}") from why
+    for name in (CARD, PLAN, WEIGHTS):
+        if name not in expected:
+            raise InputError(f"{folder / HASHES} does not list {name}")
+    for name, digest in expected.items():
+        path = folder / name
+        if not path.is_file():
+            raise InputError(f"{path} is missing")
+        if (found := sha256_of(path)) != digest:
+            raise InputError(f"{path} has SHA-256 {found[:12]}..., expected {digest[:12]}...")
+
+
+def seal(folder: Path) -> None:
+    """Write ``hashes.json`` over the files a bundle has now."""
+    names = [n for n in (CARD, PLAN, WEIGHTS, INT8_WEIGHTS) if (folder / n).is_file()]
+    digests = {name: sha256_of(folder / name) for name in names}
+    (folder / HASHES).write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _shipped() -> Path:
+    return Path(str(files("medloop.models"))) / "shipped"

@@ -1,0 +1,267 @@
+"""Networks. Shape suffixes: B batch, C channel, H row, W column.
+
+The trunk is EfficientNet-Lite (Tan & Le 2019; Lite variants: no squeeze-excite, ReLU6) with each
+batch norm folded into its convolution, so published ImageNet weights load and quantize well.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# (repeats, kernel, stride, expansion, out channels) of each stage at width 1.0
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+# (width, depth in tenths)
+_SCALES = {"lite0": (1.0, 10), "lite1": (1.0, 11), "lite2": (1.1, 12)}
+_STEM, _HEAD = 32, 1280  # Lite variants leave both unscaled
+_NORM_EPSILON = 1e-3
+
+
+def _round_width(channels: int, width: float) -> int:
+    """Scale a channel count to the nearest multiple of 8, never below 90 %."""
+    scaled = channels * width
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * scaled else rounded
+
+
+class SameConv2d(nn.Conv2d):
+    """Convolution with TensorFlow's "same" padding: an odd remainder goes right and below.
+
+    Holds for inputs whose sides the stride divides, which all plans ensure.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: int = 1) -> None:
+        super().__init__(c_in, c_out, kernel, stride=stride)
+        total = kernel - stride
+        self.edges = (total // 2, total - total // 2) * 2
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Pad and convolve."""
+        x = F.pad(x_BCHW, self.edges) if any(self.edges) else x_BCHW
+        return super().forward(x)
+
+
+class _FixedDepthwise(torch.autograd.Function):
+    """Depthwise convolution whose kernel is not trained.
+
+    The general backward pass spends most of a CPU training step on these kernels; with them
+    fixed, the gradient of the input is one more (fast) depthwise convolution.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x_BCHW: Tensor, kernel: Tensor, bias: Tensor, stride: int) -> Tensor:  # noqa: ANN401 (torch gives no type)
+        ctx.stride, ctx.size = stride, x_BCHW.shape[2:]
+        kernel = kernel.to(x_BCHW.dtype)
+        ctx.save_for_backward(kernel)
+        return F.conv2d(
+            x_BCHW, kernel, bias.to(x_BCHW.dtype), stride=stride, groups=kernel.shape[0]
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:  # noqa: ANN401
+        (kernel,) = ctx.saved_tensors
+        grad, size = grads[0], kernel.shape[-1]
+        height, width = ctx.size
+        spread = grad.new_zeros(
+            (*grad.shape[:2], height - size + 1, width - size + 1),
+        ).contiguous(memory_format=torch.channels_last)
+        spread[:, :, :: ctx.stride, :: ctx.stride] = grad
+        out = F.conv2d(
+            spread, kernel.flip(2, 3), padding=size - 1, groups=kernel.shape[0]
+        )
+        return out, None, None, None
+
+
+class Depthwise(nn.Module):
+    """Depthwise convolution, fixed kernels, "same" padding, trained bias left to what follows."""
+
+    def __init__(self, channels: int, kernel: int, *, stride: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(channels, 1, kernel, kernel), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(channels), requires_grad=False)
+        self.stride = stride
+        total = kernel - stride
+        self.edges = (total // 2, total - total // 2) * 2
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Pad and convolve, channel by channel."""
+        x = F.pad(x_BCHW, self.edges)
+        if torch.is_grad_enabled() and x.requires_grad:
+            out: Tensor = _FixedDepthwise.apply(x, self.weight, self.bias, self.stride)
+            return out
+        kernel, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        return F.conv2d(x, kernel, bias, stride=self.stride, groups=kernel.shape[0])
+
+
+class Block(nn.Module):
+    """Inverted residual: expand, depthwise, project (MobileNetV2)."""
+
+    def __init__(self, c_in: int, c_out: int, *, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inner = c_in * expansion
+        self.expand = SameConv2d(c_in, inner, 1) if expansion != 1 else None
+        self.depthwise = Depthwise(inner, kernel, stride=stride)
+        self.project = SameConv2d(inner, c_out, 1)
+        self.is_residual = stride == 1 and c_in == c_out
+        self.stride = stride
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Transform, and add the input where shapes allow."""
+        y = x_BCHW if self.expand is None else F.relu6(self.expand(x_BCHW))
+        y = self.project(F.relu6(self.depthwise(y)))
+        return x_BCHW + y if self.is_residual else y
+
+
+class EfficientNetLite(nn.Module):
+    """The trunk; `pyramid` gives features at strides 2, 4, 8, 16 and 32."""
+
+    def __init__(self, scale: str = "lite0") -> None:
+        super().__init__()
+        width, depth = _SCALES[scale]
+        self.stem = SameConv2d(3, _STEM, 3, stride=2)
+        blocks: list[Block] = []
+        channels = _STEM
+        for n, (repeats, kernel, stride, expansion, c_out) in enumerate(_STAGES):
+            c_out = _round_width(c_out, width)
+            fixed = n in (0, len(_STAGES) - 1)
+            for k in range(repeats if fixed else -(-repeats * depth // 10)):
+                blocks.append(
+                    Block(
+                        channels,
+                        c_out,
+                        kernel=kernel,
+                        stride=stride if k == 0 else 1,
+                        expansion=expansion,
+                    )
+                )
+                channels = c_out
+        self.blocks = nn.ModuleList(blocks)
+        self.head = SameConv2d(channels, _HEAD, 1)
+        self.pyramid_channels = tuple(
+            [b.project.out_channels for a, b in zip(blocks[1:], blocks, strict=False) if a.stride == 2]
+            + [channels]
+        )
+
+    def pyramid(self, x_BCHW: Tensor) -> list[Tensor]:
+        """Features before each halving, finest (stride 2) first, deepest (stride 32) last."""
+        levels: list[Tensor] = []
+        x = F.relu6(self.stem(x_BCHW))
+        for block in self.blocks:
+            if block.stride == 2:
+                levels.append(x)
+            x = block(x)
+        return [*levels, x]
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Head features at stride 32, (B, 1280, H/32, W/32)."""
+        return F.relu6(self.head(self.pyramid(x_BCHW)[-1]))
+
+    def load_published(self, state: Mapping[str, Tensor]) -> None:
+        """Load weights laid out as ``_blocks.N._expand_conv`` ..., folding each batch norm."""
+        _fold(self.stem, state, "_conv_stem", "_bn0")
+        if hasattr(self, "head"):
+            _fold(self.head, state, "_conv_head", "_bn1")
+        for n, block in enumerate(self.blocks):
+            at = f"_blocks.{n}."
+            if block.expand is not None:
+                _fold(block.expand, state, at + "_expand_conv", at + "_bn0")
+            _fold(block.depthwise, state, at + "_depthwise_conv", at + "_bn1")
+            _fold(block.project, state, at + "_project_conv", at + "_bn2")
+
+
+@torch.no_grad()
+def _fold(
+    target: SameConv2d | Depthwise, state: Mapping[str, Tensor], conv: str, norm: str
+) -> None:
+    scale = state[norm + ".weight"] / (state[norm + ".running_var"] + _NORM_EPSILON).sqrt()
+    target.weight.copy_(state[conv + ".weight"] * scale[:, None, None, None])
+    if target.bias is not None:
+        target.bias.copy_(state[norm + ".bias"] - state[norm + ".running_mean"] * scale)
+
+
+class GradingNet(nn.Module):
+    """Ordinal grades of one picture, each with an exact class activation map.
+
+    Each grade is read off cumulative logits, P(grade > k), linear in the pooled head features
+    (Frank & Hall 2001), so the map of one logit is the same weights applied before pooling
+    (CAM, Zhou 2016).
+    """
+
+    def __init__(self, grades: tuple[int, ...], *, scale: str = "lite0", dropout: float = 0.3):
+        super().__init__()
+        self.trunk = EfficientNetLite(scale)
+        self.dropout = nn.Dropout(dropout)
+        self.steps = tuple(n - 1 for n in grades)
+        self.classifier = nn.Linear(_HEAD, sum(self.steps))
+        nn.init.normal_(self.classifier.weight, std=0.01)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Cumulative logits of all scales side by side, (B, sum of steps)."""
+        pooled = self.trunk(x_BCHW).mean(dim=(2, 3))
+        out: Tensor = self.classifier(self.dropout(pooled))
+        return out
+
+    def activation(self, features_BCHW: Tensor) -> Tensor:
+        """Class activation map of every cumulative logit, (B, steps, H/32, W/32)."""
+        return F.conv2d(features_BCHW, self.classifier.weight[:, :, None, None])
+
+
+def _convolutions(c_in: int, c_out: int) -> nn.Sequential:
+    """Two 3 x 3 convolutions, batch norm and ReLU each."""
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(c_out),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(c_out, c_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(c_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class LiteUNet(nn.Module):
+    """U-Net (Ronneberger 2015) whose contracting path is EfficientNet-Lite.
+
+    A full-resolution level of plain convolutions is added, since a microaneurysm is a few pixels.
+    Inputs are multiples of 32 a side; one logit a class and pixel (classes may overlap).
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        *,
+        scale: str = "lite0",
+        widths: tuple[int, ...] = (24, 32, 48, 80, 112),
+    ) -> None:
+        super().__init__()
+        self.trunk = EfficientNetLite(scale)
+        del self.trunk.head
+        skips = self.trunk.pyramid_channels
+        self.fine = _convolutions(3, widths[0])
+        below = (*widths[1:], skips[-1])
+        beside = (widths[0], *skips[:-1])
+        self.up = nn.ModuleList(
+            _convolutions(b + s, w) for b, s, w in zip(below, beside, widths, strict=True)
+        )
+        self.classify = nn.Conv2d(widths[0], classes, 1)
+        nn.init.constant_(self.classify.bias, -4.0)  # lesions are rare
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Logits (B, classes, H, W)."""
+        levels = [self.fine(x_BCHW), *self.trunk.pyramid(x_BCHW)]
+        x = levels[-1]
+        for n in reversed(range(len(self.up))):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = self.up[n](torch.cat([x, levels[n]], dim=1))
+        out: Tensor = self.classify(x)
+        return out
