@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.TROUBLE)
     except (KeyboardInterrupt, UsageError, MedloopError, OSError) as error:
-        note(f"medloop: {error or 'interrupted'}")
+        note(f"medloop: {str(error) or 'interrupted'}")
         return int(next(code for kind, code in CODES if isinstance(error, kind)))
 
 

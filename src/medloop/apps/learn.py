@@ -1,0 +1,79 @@
+"""``medloop train`` and ``medloop evaluate``: thin, since learning is where the work is."""
+
+from argparse import Namespace
+from importlib.util import find_spec
+
+from medloop.apps.bundles import find_bundle
+from medloop.apps.console import Exit, UsageError, say
+from medloop.apps.output import require_folder
+from medloop.apps.settings import Settings
+from medloop.core.errors import ServiceError
+
+
+def train(options: Namespace) -> Exit:
+    """Make a bundle by a recipe and print where it is.
+
+    Raises
+    ------
+    ServiceError
+        If the train extra is not installed.
+    UsageError
+        If a setting is not ``key=value`` or the data are not there.
+    """
+    _require_torch()
+    from medloop.learning.train import train as learn
+
+    _require_data(options)
+    require_folder(options.out)
+    overrides = dict(_pair(text) for text in options.overrides)
+    learn(
+        options.recipe,
+        options.data,
+        options.out,
+        settings=overrides,
+        seed=options.seed,
+        resume=options.resume,
+        device=options.device,
+    )
+    say(str(options.out))
+    return Exit.DONE
+
+
+def evaluate(options: Namespace, settings: Settings) -> Exit:
+    """Measure a bundle on labelled data and print where metrics.json is.
+
+    Raises
+    ------
+    ServiceError
+        If the train extra is not installed.
+    UsageError
+        If the bundle or the data are not there.
+    """
+    _require_torch()
+    from medloop.learning.evaluate import evaluate as measure
+
+    _require_data(options)
+    require_folder(options.out)
+    bundle = find_bundle(options.bundle, settings)
+    measure(bundle, options.data, options.out, split=options.split)
+    say(str(options.out / "metrics.json"))
+    return Exit.DONE
+
+
+def _require_torch() -> None:
+    if find_spec("torch") is None:
+        raise ServiceError(
+            "this needs PyTorch, which is not installed: pip install 'medloop[train]'"
+        )
+
+
+def _require_data(options: Namespace) -> None:
+    if not options.data.is_dir():
+        raise UsageError(f"{options.data}: no such folder of data")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise UsageError(f"--set takes KEY=VALUE, got {text!r}")
+    return key, value
