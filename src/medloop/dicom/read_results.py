@@ -1,0 +1,288 @@
+"""Read back what dicom.write wrote: numbers from a report, labels from a segmentation."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+from pydicom import Dataset
+
+from medloop.core.code import Code
+from medloop.core.errors import InputError
+from medloop.core.finding import Assessment, Box, Finding, Measurement
+from medloop.core.geometry import Grid
+from medloop.core.image import LabelMap, Segment
+from medloop.dicom.cielab import to_srgb
+from medloop.dicom.codes import CONCEPTS, NO, PRIVATE, PROBABILITY, SCALES, YES
+from medloop.dicom.write.groups import (
+    ASSESSMENTS,
+    BOX,
+    CENTER,
+    COMMENT,
+    FINDING,
+    GROUP,
+    SITE,
+    TRACKING,
+)
+
+_KEYS = {code.value: key for key, code in CONCEPTS.items()}
+_LABEL = re.compile(r"label (\d+)")
+_ELEMENT = re.compile(r"(.+) \[(\w+)\]")
+
+
+def read_sr_values(
+    dataset: Dataset,
+) -> tuple[tuple[Finding, ...], Mapping[str, Assessment]]:
+    """Return the findings and the assessments of a report that medloop wrote.
+
+    What an SR cannot say comes back as if it had not been said: None among the assessments, and
+    the segment of a finding that shares it with others. Pixels are 0-based centers again.
+
+    Raises
+    ------
+    InputError
+        If this is no TID 1500 report with measurement groups.
+    """
+    groups = [item for item in _walk(dataset) if _is(item, GROUP)]
+    if not groups:
+        raise InputError("the report has no measurement groups")
+    findings = []
+    assessments: dict[str, Assessment] = {}
+    for group in groups:
+        items = group.get("ContentSequence") or []
+        tracking = next((i.TextValue for i in items if _is(i, TRACKING)), "")
+        if tracking == ASSESSMENTS:
+            assessments = _assessments(items)
+        else:
+            findings.append(_finding(items, tracking))
+    return tuple(findings), assessments
+
+
+def _walk(item: Dataset) -> Iterator[Dataset]:
+    for child in item.get("ContentSequence") or []:
+        yield child
+        yield from _walk(child)
+
+
+def _code(item: Dataset) -> Code:
+    return Code(item.CodingSchemeDesignator, item.CodeValue, item.CodeMeaning)
+
+
+def _concept(item: Dataset) -> Code | None:
+    names = item.get("ConceptNameCodeSequence")
+    return _code(names[0]) if names else None
+
+
+def _is(item: Dataset, concept: Code) -> bool:
+    name = _concept(item)
+    return name is not None and (name.scheme, name.value) == (concept.scheme, concept.value)
+
+
+def _number(item: Dataset) -> tuple[float, str]:
+    measured = item.MeasuredValueSequence[0]
+    value = float(measured.get("FloatingPointValue", measured.NumericValue))
+    return value, measured.MeasurementUnitsCodeSequence[0].CodeValue
+
+
+def _finding(items: Sequence[Dataset], tracking: str) -> Finding:
+    coded = {item.ValueType: item for item in items if _is(item, FINDING)}
+    if "CODE" not in coded:
+        raise InputError("a measurement group has no finding")
+    site = next((_code(i.ConceptCodeSequence[0]) for i in items if _is(i, SITE)), None)
+    numbers = [item for item in items if item.ValueType == "NUM"]
+    measurements = [
+        Measurement(concept, *_number(item))
+        for item in numbers
+        if (concept := _concept(item)) is not None and not _is(item, PROBABILITY)
+    ]
+    label = _LABEL.fullmatch(tracking)
+    flat, center_mm, box = _places(items)
+    return Finding(
+        _code(coded["CODE"].ConceptCodeSequence[0]),
+        site,
+        tuple(measurements),
+        probability=next((_number(i)[0] for i in numbers if _is(i, PROBABILITY)), None),
+        center_lps_mm=center_mm,
+        center_px=flat,
+        box=box,
+        segment=int(label[1]) if label else None,
+    )
+
+
+def _places(
+    items: Sequence[Dataset],
+) -> tuple[tuple[float, float] | None, tuple[float, float, float] | None, Box | None]:
+    center_px, center_mm, box = None, None, None
+    for item in items:
+        if item.ValueType == "SCOORD":
+            points = np.array(item.GraphicData, float).reshape(-1, 2) - 0.5
+            if item.GraphicType == "POINT":
+                center_px = (float(points[0, 0]), float(points[0, 1]))
+            else:
+                box = Box(
+                    tuple(points.min(axis=0).tolist()), tuple(points.max(axis=0).tolist())
+                )
+        elif item.ValueType == "SCOORD3D":
+            points = np.array(item.GraphicData, float).reshape(-1, 3)
+            if _is(item, CENTER):
+                x, y, z = points[0].tolist()
+                center_mm = (x, y, z)
+            elif _is(item, BOX):
+                box = Box(tuple(points[0].tolist()), tuple(points[1].tolist()))
+    return center_px, center_mm, box
+
+
+def _assessments(items: Sequence[Dataset]) -> dict[str, Assessment]:
+    values: dict[str, Assessment] = {}
+    elements: dict[str, dict[str, float | str]] = {}
+    for item in items:
+        concept = _concept(item)
+        is_ours = concept is not None and concept.scheme == PRIVATE
+        if concept is None or not is_ours or item.RelationshipType != "CONTAINS":
+            continue
+        key, index = _key(concept)
+        if index is not None:
+            value = _number(item)[0] if item.ValueType == "NUM" else str(item.TextValue)
+            elements.setdefault(key, {})[index] = value
+        elif not _is(item, COMMENT):
+            values[key] = _assessment(key, item)
+    for key, parts in elements.items():
+        numbers = [v for v in parts.values() if isinstance(v, float)]
+        words = {k: v for k, v in parts.items() if isinstance(v, str)}
+        values[key] = words or tuple(numbers)
+    return values
+
+
+def _key(concept: Code) -> tuple[str, str | None]:
+    """Return the key of an assessment, and which element of it this is."""
+    if concept.value in _KEYS:
+        return _KEYS[concept.value], None
+    match = _ELEMENT.fullmatch(concept.meaning)
+    if match is None:
+        return concept.meaning, None
+    base = concept.value.rpartition("-")[0]
+    return _KEYS.get(base, match[1]), match[2]
+
+
+def _assessment(key: str, item: Dataset) -> Assessment:
+    if item.ValueType == "NUM":
+        return _number(item)[0]
+    if item.ValueType == "TEXT":
+        return str(item.TextValue)
+    code = _code(item.ConceptCodeSequence[0])
+    if (code.scheme, code.value) in ((YES.scheme, YES.value), (NO.scheme, NO.value)):
+        return code.value == YES.value
+    for grade, known in SCALES.get(key, {}).items():
+        if (known.scheme, known.value) == (code.scheme, code.value):
+            return grade
+    name, mark, word = code.value.partition(":")
+    return word if mark else int(name.rpartition("-")[2])
+
+
+def read_segmentation(dataset: Dataset, *, grid: Grid | None = None) -> LabelMap:
+    """Return the labels of a binary segmentation, numbered as when medloop wrote them.
+
+    Planes come back on `grid`, which they must coincide with; without one, on the smallest
+    regular grid that holds the stored planes (empty ones were left out), or on the pixels of
+    the picture where the object has no frame of reference.
+
+    Raises
+    ------
+    InputError
+        If this is no binary segmentation, or its planes do not fill the grid.
+    """
+    if dataset.get("SegmentationType") != "BINARY" or "PixelData" not in dataset:
+        raise InputError("not a binary segmentation")
+    segments = {int(item.SegmentNumber): _segment(item) for item in dataset.SegmentSequence}
+    planes = _planes(dataset)
+    groups = dataset.PerFrameFunctionalGroupsSequence
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    numbers = [_segment_number(group, shared) for group in groups]
+    labels = np.array([segments[number][0] for number in numbers])
+    described = dict(segments.values())
+    dtype = np.uint8 if max(described) < 256 else np.uint16
+    if "FrameOfReferenceUID" not in dataset:
+        flat = np.zeros(planes.shape[1:], dtype)
+        for plane, label in zip(planes, labels, strict=True):
+            flat[plane] = label
+        return LabelMap(flat, described)
+    positions = np.array(
+        [group.PlanePositionSequence[0].ImagePositionPatient for group in groups]
+    )
+    stored = _stored_grid(dataset, positions.astype(float))
+    array = np.zeros(stored.shape, dtype)
+    where = np.round(stored.to_index(positions.astype(float))[:, 0]).astype(int)
+    for plane, label, k in zip(planes, labels, where, strict=True):
+        array[k][plane] = label
+    labels_stored = LabelMap(array, described, stored)
+    return labels_stored if grid is None else _onto(labels_stored, grid)
+
+
+def _segment(item: Dataset) -> tuple[int, Segment]:
+    tracked = _LABEL.fullmatch(item.get("TrackingID", ""))
+    site = item.get("AnatomicRegionSequence")
+    color = item.get("RecommendedDisplayCIELabValue")
+    segment = Segment(
+        str(item.SegmentLabel),
+        _code(item.SegmentedPropertyCategoryCodeSequence[0]),
+        _code(item.SegmentedPropertyTypeCodeSequence[0]),
+        to_srgb(color) if color else (128, 128, 128),
+        _code(site[0]) if site else None,
+    )
+    return int(tracked[1]) if tracked else int(item.SegmentNumber), segment
+
+
+def _segment_number(group: Dataset, shared: Dataset) -> int:
+    for item in (group, shared):
+        if item.get("SegmentIdentificationSequence"):
+            return int(item.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+    raise InputError("a frame of the segmentation belongs to no segment")
+
+
+def _planes(dataset: Dataset) -> Bool[ndarray, "n row column"]:
+    """Unpack bits (PS3.5 8.1.1)."""
+    shape = (int(dataset.get("NumberOfFrames", 1)), int(dataset.Rows), int(dataset.Columns))
+    size = int(np.prod(shape))
+    data = np.frombuffer(dataset.PixelData, np.uint8)
+    if data.size * 8 < size:
+        raise InputError(f"the segmentation holds {data.size * 8} of {size} pixels")
+    bits = np.unpackbits(data, bitorder="little", count=size)
+    return bits.reshape(shape).astype(bool)
+
+
+def _stored_grid(dataset: Dataset, positions: ndarray) -> Grid:
+    """Span the stored planes: k along the plane normal, in steps of the slice spacing."""
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    measures = shared.PixelMeasuresSequence[0]
+    orientation = np.array(
+        shared.PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float
+    )
+    row, column = orientation[:3], orientation[3:]
+    along = positions @ np.cross(row, column)
+    first, last = positions[np.argmin(along)], positions[np.argmax(along)]
+    step_mm = float(measures.get("SpacingBetweenSlices", measures.get("SliceThickness", 1)))
+    count = round((along.max() - along.min()) / step_mm) + 1
+    step = (last - first) / (count - 1) if count > 1 else np.cross(row, column) * step_mm
+    row_mm, column_mm = (float(v) for v in measures.PixelSpacing)
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = step, column * row_mm, row * column_mm
+    affine[:3, 3] = first
+    shape = (count, int(dataset.Rows), int(dataset.Columns))
+    return Grid(shape, affine, str(dataset.FrameOfReferenceUID))
+
+
+def _onto(labels: LabelMap, grid: Grid) -> LabelMap:
+    assert labels.grid is not None, "labels read from a space have a grid"  # noqa: S101
+    stored = np.argwhere(labels.array)
+    exact = grid.to_index(labels.grid.to_world(stored.astype(float)))
+    index = np.round(exact).astype(int)
+    if np.abs(exact - index).max(initial=0) > 0.1 or not _inside(index, grid.shape):
+        raise InputError("the segmentation does not lie on the voxels of the grid")
+    array = np.zeros(grid.shape, labels.array.dtype)
+    array[tuple(index.T)] = labels.array[tuple(stored.T)]
+    return LabelMap(array, labels.segments, grid)
+
+
+def _inside(index: ndarray, shape: tuple[int, int, int]) -> bool:
+    return bool((index >= 0).all() and (index < np.array(shape)).all())

@@ -1,0 +1,77 @@
+"""Results as DICOM objects that a PACS accepts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jaxtyping import UInt8
+from numpy import ndarray
+from pydicom import Dataset
+
+from medloop.core.finding import Result
+from medloop.core.image import Picture
+from medloop.core.study import Case
+from medloop.dicom.write.attributes import source_headers
+from medloop.dicom.write.heatmap import capture
+from medloop.dicom.write.pdf import encapsulated_pdf
+from medloop.dicom.write.photograph import photograph
+from medloop.dicom.write.seg import segmentation
+from medloop.dicom.write.sr import structured_report
+
+__all__ = ["dicom_objects", "save"]
+
+_CAPTURES = ("heatmap", "overlay")
+
+
+def dicom_objects(
+    case: Case,
+    result: Result,
+    *,
+    pdf: bytes | None = None,
+    rendered: Mapping[str, UInt8[ndarray, "y x 3"]] | None = None,
+) -> Mapping[str, Dataset]:
+    """Make every object a result gives, by file name.
+
+    ``photograph.dcm`` only where the picture did not come as DICOM, ``seg.dcm`` where something
+    is labeled, ``sr.dcm``, ``heatmap.dcm`` and ``overlay.dcm`` for what `rendered` holds under
+    ``"heatmap"`` and ``"overlay"``, ``report.dcm`` for the `pdf`. Times are the result's. A
+    volume that did not come as DICOM has nothing to refer to and gives only the report.
+
+    Raises
+    ------
+    InputError
+        If the source cannot be read again, or does not fit the result.
+    """
+    now = result.provenance.finished
+    objects: dict[str, Dataset] = {}
+    sources: tuple[Dataset, ...] = ()
+    if case.selection.series[0].instances[0].sop_class:
+        sources = source_headers(case)
+    elif isinstance(case.images[0], Picture):
+        objects["photograph.dcm"] = photograph(case, now=now)
+        sources = (objects["photograph.dcm"],)
+    if sources:
+        seg = segmentation(result, sources, now=now)
+        if seg is not None:
+            objects["seg.dcm"] = seg
+        objects["sr.dcm"] = structured_report(result, sources, seg, now=now)
+        methods = "; ".join(f"{h.name}: {h.method}" for h in result.heat_maps)
+        for name in _CAPTURES:
+            if rendered is not None and name in rendered:
+                objects[f"{name}.dcm"] = capture(
+                    name,
+                    rendered[name],
+                    result.provenance,
+                    sources,
+                    now=now,
+                    description=methods if name == "heatmap" else "",
+                )
+    if pdf is not None:
+        objects["report.dcm"] = encapsulated_pdf(
+            pdf, result.provenance, case.study, sources, now=now
+        )
+    return objects
+
+
+def save(dataset: Dataset, path: Path) -> None:
+    """Write a DICOM file with its preamble and meta header (PS3.10)."""
+    dataset.save_as(path, enforce_file_format=True)

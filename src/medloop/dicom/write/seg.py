@@ -1,0 +1,237 @@
+"""Labels become a binary Segmentation that refers to the images they were drawn on."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+from jaxtyping import Integer
+from numpy import ndarray
+from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
+
+from medloop.core.finding import Provenance, Result
+from medloop.core.image import LabelMap, Segment
+from medloop.dicom.cielab import to_cielab
+from medloop.dicom.codes import ALGORITHM_FAMILY, SOURCE_IMAGE, dcm
+from medloop.dicom.write.attributes import (
+    Identity,
+    coded,
+    coding_schemes,
+    new_dataset,
+    reference,
+    referenced_series,
+)
+from medloop.dicom.write.planes import Plane, Planes, lay_out
+from medloop.dicom.write.uids import result_uid, uid_from
+
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
+_DERIVATION = dcm("113076", "Segmentation")
+
+
+def segmentation(
+    result: Result, sources: Sequence[Dataset], *, now: datetime
+) -> Dataset | None:
+    """Write the labels of a result (PS3.3 A.51), or None where nothing is labeled.
+
+    `sources` are the headers of the images the labels lie on: the slices of a volume in any
+    order, one multi-frame object, or one picture. Labels without a pixel are left out; the
+    others are numbered from 1 in the order of their labels and keep their label in their
+    tracking identifier. Frames are the source's where the grid is the source's, else the
+    grid's slices; empty frames are left out.
+
+    Raises
+    ------
+    InputError
+        If flat labels do not have the picture's size.
+    """
+    segments = present_segments(result.labels)
+    if result.labels is None or not segments:
+        return None
+    planes = lay_out(result.labels, sources)
+    dataset = new_dataset(_identity(result.provenance), sources[0], now)
+    _describe(dataset, result.provenance, planes, sources)
+    items = [
+        _segment(number, label, segment, result.provenance)
+        for number, (label, segment) in enumerate(segments.items(), start=1)
+    ]
+    dataset.SegmentSequence = items
+    dataset.CodingSchemeIdentificationSequence = coding_schemes(
+        [code.scheme for s in segments.values() for code in (s.category, s.concept)]
+    )
+    if not dataset.CodingSchemeIdentificationSequence:
+        del dataset.CodingSchemeIdentificationSequence
+    _store(dataset, planes, tuple(segments))
+    return dataset
+
+
+def present_segments(labels: LabelMap | None) -> Mapping[int, Segment]:
+    """Return the described labels that have at least one pixel, in ascending order."""
+    if labels is None:
+        return {}
+    there = _labels_in(labels.array)
+    return {label: s for label, s in sorted(labels.segments.items()) if label in there}
+
+
+def _labels_in(array: Integer[ndarray, "*shape"]) -> set[int]:
+    if array.dtype != np.uint8:
+        return {int(n) for n in np.unique(array) if n > 0}
+    return {n for n in np.flatnonzero(np.bincount(array.reshape(-1))).tolist() if n > 0}
+
+
+def _identity(provenance: Provenance) -> Identity:
+    return Identity(
+        sop_class=SEGMENTATION,
+        sop_uid=result_uid(provenance, "seg"),
+        series_uid=result_uid(provenance, "seg series"),
+        series_number=901,
+        series_description=f"medloop {provenance.analysis}: segments",
+        modality="SEG",
+    )
+
+
+def _describe(
+    dataset: Dataset, provenance: Provenance, planes: Planes, sources: Sequence[Dataset]
+) -> None:
+    dataset.ImageType = ["DERIVED", "PRIMARY"]
+    dataset.ContentLabel = "MEDLOOP"
+    dataset.ContentDescription = f"medloop {provenance.analysis} {provenance.version}"[:64]
+    dataset.ContentCreatorName = ""
+    dataset.SegmentationType = "BINARY"
+    dataset.SegmentsOverlap = "NO"
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = 1
+    dataset.HighBit = dataset.PixelRepresentation = 0
+    dataset.Rows, dataset.Columns = planes.array.shape[1:]
+    dataset.BurnedInAnnotation = "NO"
+    for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
+        if sources[0].get("LossyImageCompression") == "01" and keyword in sources[0]:
+            dataset[keyword] = sources[0][keyword]
+    dataset.LossyImageCompression = sources[0].get("LossyImageCompression") or "00"
+    if planes.frame_of_reference:
+        dataset.FrameOfReferenceUID = planes.frame_of_reference
+        dataset.PositionReferenceIndicator = sources[0].get("PositionReferenceIndicator", "")
+    else:
+        dataset.PatientOrientation = sources[0].get("PatientOrientation", "")
+    dataset.ReferencedSeriesSequence = referenced_series(sources)
+
+
+def _segment(number: int, label: int, segment: Segment, provenance: Provenance) -> Dataset:
+    item = Dataset()
+    item.SegmentNumber = number
+    item.SegmentLabel = segment.name[:64]
+    item.SegmentAlgorithmType = "AUTOMATIC"
+    item.SegmentAlgorithmName = f"medloop {provenance.analysis}"[:64]
+    item.SegmentationAlgorithmIdentificationSequence = [_algorithm(provenance)]
+    item.SegmentedPropertyCategoryCodeSequence = [coded(segment.category)]
+    item.SegmentedPropertyTypeCodeSequence = [coded(segment.concept)]
+    if segment.site is not None:
+        item.AnatomicRegionSequence = [coded(segment.site)]
+    item.TrackingID = f"label {label}"
+    item.TrackingUID = result_uid(provenance, f"label {label}")
+    item.RecommendedDisplayCIELabValue = list(to_cielab(segment.color))
+    return item
+
+
+def _algorithm(provenance: Provenance) -> Dataset:
+    item = Dataset()
+    item.AlgorithmFamilyCodeSequence = [coded(ALGORITHM_FAMILY)]
+    item.AlgorithmName = f"medloop {provenance.analysis}"[:64]
+    item.AlgorithmVersion = provenance.version[:64]
+    if provenance.weights:
+        item.AlgorithmParameters = "; ".join(
+            f"{w.bundle} {w.version} sha256 {w.sha256}" for w in provenance.weights
+        )
+    return item
+
+
+def _store(dataset: Dataset, planes: Planes, labels: Sequence[int]) -> None:
+    """Write the frames that have pixels, segment by segment, and say where each belongs."""
+    slices: dict[int, list[int]] = {label: [] for label in labels}
+    for index, plane in enumerate(planes.array):
+        for label in _labels_in(plane).intersection(slices):
+            slices[label].append(index)
+    is_spatial = planes.orientation is not None
+    _describe_dimensions(dataset, is_spatial=is_spatial)
+    dataset.SharedFunctionalGroupsSequence = [_shared(planes)]
+    frames, groups = [], []
+    used = sorted({index for members in slices.values() for index in members})
+    place = {index: n for n, index in enumerate(used, start=1)}
+    for number, label in enumerate(labels, start=1):
+        for index in slices[label]:
+            frames.append(planes.array[index] == label)
+            position = (number, place[index]) if is_spatial else (number,)
+            groups.append(_frame_groups(planes.planes[index], number, position))
+    dataset.NumberOfFrames = len(frames)
+    dataset.PerFrameFunctionalGroupsSequence = groups
+    data = _pack(frames)
+    dataset.PixelData = data + b"\0" * (len(data) % 2)
+    dataset["PixelData"].VR = "OB"
+
+
+def _pack(frames: Sequence[ndarray]) -> bytes:
+    """Pack bits end to end, first pixel in the lowest bit (PS3.5 8.1.1)."""
+    if frames[0].size % 8 == 0:
+        return b"".join(np.packbits(f, bitorder="little").tobytes() for f in frames)
+    return np.packbits(np.stack(frames), bitorder="little").tobytes()
+
+
+def _describe_dimensions(dataset: Dataset, *, is_spatial: bool) -> None:
+    organization = uid_from(dataset.SOPInstanceUID, "dimensions")
+    pointers = [("SegmentIdentificationSequence", "ReferencedSegmentNumber")]
+    if is_spatial:
+        pointers.append(("PlanePositionSequence", "ImagePositionPatient"))
+    item = Dataset()
+    item.DimensionOrganizationUID = organization
+    dataset.DimensionOrganizationSequence = [item]
+    indices = []
+    for group, attribute in pointers:
+        index = Dataset()
+        index.DimensionOrganizationUID = organization
+        index.DimensionIndexPointer = tag_for_keyword(attribute)
+        index.FunctionalGroupPointer = tag_for_keyword(group)
+        index.DimensionDescriptionLabel = attribute
+        indices.append(index)
+    dataset.DimensionIndexSequence = indices
+
+
+def _shared(planes: Planes) -> Dataset:
+    groups = Dataset()
+    if planes.orientation is None or planes.spacing_mm is None:
+        return groups
+    slice_mm, row_mm, column_mm = planes.spacing_mm
+    measures, orientation = Dataset(), Dataset()
+    measures.PixelSpacing = [_decimal(row_mm), _decimal(column_mm)]
+    measures.SliceThickness = measures.SpacingBetweenSlices = _decimal(slice_mm)
+    orientation.ImageOrientationPatient = [_decimal(v) for v in planes.orientation]
+    groups.PixelMeasuresSequence = [measures]
+    groups.PlaneOrientationSequence = [orientation]
+    return groups
+
+
+def _frame_groups(plane: Plane, number: int, position: tuple[int, ...]) -> Dataset:
+    groups, content, segment = Dataset(), Dataset(), Dataset()
+    content.DimensionIndexValues = list(position)
+    segment.ReferencedSegmentNumber = number
+    groups.FrameContentSequence = [content]
+    groups.SegmentIdentificationSequence = [segment]
+    if plane.position_mm is not None:
+        where = Dataset()
+        where.ImagePositionPatient = [_decimal(v) for v in plane.position_mm]
+        groups.PlanePositionSequence = [where]
+    derivation, source = Dataset(), reference(plane.source, frame=plane.frame)
+    source.SpatialLocationsPreserved = "YES" if plane.covers else "NO"
+    source.PurposeOfReferenceCodeSequence = [coded(SOURCE_IMAGE)]
+    derivation.SourceImageSequence = [source]
+    derivation.DerivationCodeSequence = [coded(_DERIVATION)]
+    groups.DerivationImageSequence = [derivation]
+    return groups
+
+
+def _decimal(value: float) -> str:
+    """Write a DS: at most 16 characters (PS3.5 6.2)."""
+    for digits in range(15, 5, -1):
+        text = f"{value:.{digits}g}"
+        if len(text) <= 16:
+            return text
+    return f"{value:.6g}"
