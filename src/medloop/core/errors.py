@@ -7,6 +7,10 @@ MedloopError
 └── ServiceError        the world is wrong        -> retry later
 """
 
+import struct
+import zlib
+from typing import Final
+
 
 class MedloopError(Exception):
     """Base of all errors we raise on purpose."""
@@ -26,3 +30,23 @@ class UnsuitableError(MedloopError):
 
 class ServiceError(MedloopError):
     """Something outside us failed; retrying may help."""
+
+
+# What decoders written by others raise on damaged bytes. Catch it around one foreign call, and
+# raise InputError from it; SystemExit, KeyboardInterrupt and our own errors pass.
+FOREIGN_ERRORS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)

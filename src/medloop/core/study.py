@@ -32,7 +32,10 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One stored object. `sha256` is of the stored bytes; `frames` is 0 without pixels."""
+    """One stored object; `frames` is 0 without pixels.
+
+    `sha256` is of the stored bytes: empty after indexing, filled in every `Case`.
+    """
 
     uid: SopUid
     sop_class: str  # empty for files that are not DICOM
@@ -57,6 +60,7 @@ class Series:
     columns: int = 0
     slice_mm: float | None = None
     frame_of_reference: str | None = None
+    notices: tuple["Notice", ...] = ()  # what indexing had to say: split
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,9 @@ class Selection:
     def source(self) -> str:
         """The file or series folder a person would name."""
         first = self.series[0]
-        return str(first.instances[0].path) if first.content is Content.PICTURES else first.source
+        return (
+            str(first.instances[0].path) if first.content is Content.PICTURES else first.source
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,84 @@
+"""From slices that lie unevenly or askew to a regular grid."""
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from numpy import ndarray
+from scipy import ndimage
+
+
+def regularize(
+    array: Shaped[ndarray, "k j i"],
+    origins_mm: Float[ndarray, "k 3"],
+    steps_mm: Float[ndarray, "2 3"],
+) -> tuple[Shaped[ndarray, "m y x"], Float[ndarray, "4 4"]]:
+    """Interpolate parallel slices linearly onto an upright grid that holds all of them.
+
+    Parameters
+    ----------
+    array
+        Slices, ascending along their common normal.
+    origins_mm
+        LPS position of voxel [0, 0] of each slice.
+    steps_mm
+        LPS steps from row to row (j) and from column to column (i), perpendicular.
+
+    Returns
+    -------
+    array, affine
+        In the dtype that came in, at the median slice distance; the affine maps (k, j, i, 1)
+        to LPS mm. What no slice covers holds the minimum.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two slices, or two of them coincide.
+    """
+    row, column = steps_mm
+    normal = np.cross(column, row)
+    normal /= np.linalg.norm(normal)
+    depth = (origins_mm - origins_mm[0]) @ normal
+    if len(depth) < 2 or np.diff(depth).min() <= 0:
+        raise ValueError("two or more slices must ascend along their normal")
+    offsets = np.stack(
+        [(origins_mm - origins_mm[0]) @ step / (step @ step) for step in (row, column)], axis=1
+    )
+    low = np.floor(offsets.min(axis=0) + 1e-3)
+    extent = np.ceil(offsets.max(axis=0) - 1e-3) - low
+    shape = (array.shape[1] + int(extent[0]), array.shape[2] + int(extent[1]))
+    gap = float(np.median(np.diff(depth)))
+    count = round(float(depth[-1]) / gap) + 1
+    gap = float(depth[-1]) / (count - 1)
+
+    fill = array.min()
+    out = np.empty((count, *shape), array.dtype)
+    for k in range(count):
+        at = k * gap
+        above = min(max(int(np.searchsorted(depth, at, side="left")), 1), len(depth) - 1)
+        weight = np.clip((at - depth[above - 1]) / (depth[above] - depth[above - 1]), 0, 1)
+        mixed = np.zeros(shape, np.float32)
+        for n, share in ((above - 1, 1 - weight), (above, weight)):
+            if share > 0:
+                mixed += share * _place(array[n], offsets[n] - low, shape, fill=float(fill))
+        out[k] = np.rint(mixed) if array.dtype.kind in "iu" else mixed
+    affine = np.eye(4)
+    affine[:3, :3] = np.stack([normal * gap, row, column], axis=1)
+    affine[:3, 3] = origins_mm[0] + low[0] * row + low[1] * column
+    return out, affine
+
+
+def _place(
+    image: Shaped[ndarray, "j i"],
+    offset: Float[ndarray, "2"],
+    shape: tuple[int, int],
+    *,
+    fill: float,
+) -> Float[ndarray, "y x"]:
+    """Put a slice into a larger frame at a fractional place."""
+    wide = np.full(shape, fill, np.float32)
+    whole = np.floor(offset + 1e-3).astype(int)
+    rest = offset - whole
+    if np.abs(rest).max() <= 1e-3:
+        wide[whole[0] : whole[0] + image.shape[0], whole[1] : whole[1] + image.shape[1]] = image
+        return wide
+    wide[: image.shape[0], : image.shape[1]] = image
+    return ndimage.shift(wide, offset, order=1, mode="constant", cval=fill)
