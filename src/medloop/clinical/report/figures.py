@@ -18,7 +18,8 @@ from medloop.core.image import HeatMap, LabelMap, Picture
 DRAWN_PX = 1600
 HEAT_FLOOR = 0.25  # activation below this share of the maximum is left out
 _SURROUND = 16  # a fundus camera's black surround stays below this gray value
-_RING_PX = 7  # on 1000 pixels of width: the smallest ring that still shows in print
+_RING = 0.0065  # of the width: radius of the smallest ring that still shows in print
+_EDGE = (20, 20, 20)
 
 
 def overlay(
@@ -71,10 +72,10 @@ def heat(
     return mixed.astype(np.uint8)
 
 
-def heat_colors(steps: int = 7) -> tuple[str, ...]:
-    """Colors of the heat map's legend, ``#rrggbb`` from its floor to its maximum."""
-    rows = np.linspace(HEAT_FLOOR * 255, 255, steps).round().astype(int)
-    return tuple("#{:02x}{:02x}{:02x}".format(*row) for row in _inferno()[rows])
+def heat_ramp(width: int = 256, height: int = 16) -> UInt8[ndarray, "y x 3"]:
+    """Draw the heat map's legend, from its floor on the left to its maximum."""
+    levels = np.linspace(HEAT_FLOOR * 255, 255, width).round().astype(int)
+    return np.broadcast_to(_inferno()[levels], (height, width, 3)).copy()
 
 
 def shrink(picture: Picture, *, width_px: int = DRAWN_PX) -> UInt8[ndarray, "y x 3"]:
@@ -94,15 +95,16 @@ def shrink(picture: Picture, *, width_px: int = DRAWN_PX) -> UInt8[ndarray, "y x
 
 def trim(image: UInt8[ndarray, "y x 3"]) -> tuple[slice, slice]:
     """Rows and columns that hold more than black surround, with a little margin."""
-    bright = image.max(axis=2) >= _SURROUND
-    rows = np.flatnonzero(bright.mean(axis=1) > 0.02)
-    columns = np.flatnonzero(bright.mean(axis=0) > 0.02)
+    step = max(1, image.shape[1] // 400)
+    bright = image[::step, ::step].max(axis=2) >= _SURROUND
+    rows = np.flatnonzero(bright.mean(axis=1) > 0.02) * step
+    columns = np.flatnonzero(bright.mean(axis=0) > 0.02) * step
     if not len(rows) or not len(columns):
         return slice(0, image.shape[0]), slice(0, image.shape[1])
     margin = max(2, image.shape[1] // 100)
     return (
-        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + 1 + margin),
-        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + 1 + margin),
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + step + margin),
+        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + step + margin),
     )
 
 
@@ -147,12 +149,12 @@ def _outline(
     region: UInt8[ndarray, "y x"],
     color: tuple[int, int, int],
 ) -> None:
-    """Draw into `canvas`: first a dark halo, so that the line shows on any tissue."""
-    line = max(1, round(canvas.shape[1] / 500))
+    """Draw into `canvas`: first a thin dark edge, so that the line shows on any tissue."""
+    line = _line_px(canvas)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * line + 1, 2 * line + 1))
     grown = cv2.dilate(region, kernel)
     contours, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    ring = max(_RING_PX, round(_RING_PX * canvas.shape[1] / 1000))
+    ring = max(4, round(_RING * canvas.shape[1]))
     small, large = [], []
     for contour in contours:
         center, radius = cv2.minEnclosingCircle(contour)
@@ -160,19 +162,23 @@ def _outline(
             small.append((round(center[0]), round(center[1])))
         else:
             large.append(contour)
-    for ink, width in (((20, 20, 20), line + 2), (color, line)):
+    for ink, width in ((_EDGE, line + 1), (color, line)):
         cv2.drawContours(canvas, large, -1, ink, width, cv2.LINE_AA)
         for place in small:
             cv2.circle(canvas, place, ring, ink, width, cv2.LINE_AA)
 
 
+def _line_px(canvas: UInt8[ndarray, "y x 3"]) -> int:
+    return max(1, round(canvas.shape[1] / 600))
+
+
 def _cross(canvas: UInt8[ndarray, "y x 3"], place: tuple[int, int]) -> None:
     """Mark a point with a white cross that leaves the point itself free."""
-    line = max(1, round(canvas.shape[1] / 500))
-    arm = max(8, canvas.shape[1] // 70)
-    for ink, width in (((20, 20, 20), line + 2), ((255, 255, 255), line)):
+    line = _line_px(canvas)
+    arm = max(10, canvas.shape[1] // 70)
+    for ink, width in ((_EDGE, line + 2), ((255, 255, 255), line)):
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            start = (place[0] + dx * arm // 3, place[1] + dy * arm // 3)
+            start = (place[0] + dx * arm // 2, place[1] + dy * arm // 2)
             cv2.line(
                 canvas,
                 start,

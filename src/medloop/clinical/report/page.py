@@ -6,7 +6,9 @@ from functools import cache, partial
 from importlib.resources import files
 
 import jinja2
+from jaxtyping import UInt8
 from markupsafe import Markup
+from numpy import ndarray
 
 from medloop import __version__
 from medloop.clinical.report.figures import to_jpeg, trim
@@ -57,7 +59,8 @@ def render_html(
         header=_header(case, body, tongue),
         identity=_identity(case, tongue),
         provenance=_provenance(result, tongue, now),
-        figures=[(figure, _data_uri(figure, body)) for figure in body.figures],
+        figures=_embedded(body.figures),
+        embed=data_uri,
         percent=partial(percent, language=tongue),
         created=now.isoformat(),
         written=moment(now),
@@ -67,9 +70,8 @@ def render_html(
 
 
 def _header(case: Case, report: Report, language: Language) -> list[tuple[str, str]]:
-    """Label and value pairs; what is not known says so, so that a clinic can fill it in."""
+    """Label and value pairs; what is not known stays empty, for the page to say so."""
     study, patient = case.study, case.study.patient
-    unknown = say(FRAME, "unknown", language)
     born = day(patient.birth_date)
     years = age_years(patient.birth_date, study.date)
     if years is not None:
@@ -86,7 +88,7 @@ def _header(case: Case, report: Report, language: Language) -> list[tuple[str, s
         ("study", study.name),
         ("accession", study.accession),
     ]
-    return [(say(FRAME, key, language), value or unknown) for key, value in pairs]
+    return [(say(FRAME, key, language), value) for key, value in pairs]
 
 
 def _identity(case: Case, language: Language) -> str:
@@ -113,11 +115,20 @@ def _provenance(result: Result, language: Language, now: datetime) -> list[tuple
     return [(say(FRAME, key, language), value) for key, value in pairs if value]
 
 
-def _data_uri(figure: Figure, report: Report) -> str:
-    """Embed a figure; all are cropped as the first one is, so that places compare."""
-    window = trim(report.figures[0].image)
-    same_size = figure.image.shape == report.figures[0].image.shape
-    image = figure.image[window] if same_size else figure.image
+def _embedded(figures: tuple[Figure, ...]) -> list[tuple[Figure, str]]:
+    """Pair figures with data URIs; all cropped alike, so that places compare."""
+    if not figures:
+        return []
+    shape, window = figures[0].image.shape, trim(figures[0].image)
+    embedded = []
+    for figure in figures:
+        image = figure.image[window] if figure.image.shape == shape else figure.image
+        embedded.append((figure, data_uri(image)))
+    return embedded
+
+
+def data_uri(image: UInt8[ndarray, "y x 3"]) -> str:
+    """Embed a picture as JPEG, at the size that prints well."""
     encoded = base64.b64encode(to_jpeg(image, width_px=EMBEDDED_PX)).decode("ascii")
     return f"data:image/jpeg;base64,{encoded}"
 

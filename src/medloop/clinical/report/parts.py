@@ -57,11 +57,11 @@ class Key:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ramp:
-    """A continuous legend: colors from `low` to `high`."""
+    """A continuous legend: a strip of colors between two words."""
 
-    colors: tuple[str, ...]
+    image: UInt8[ndarray, "y x 3"]
     low: str
     high: str
 

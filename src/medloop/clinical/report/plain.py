@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from medloop.clinical.report.figures import heat, heat_colors, overlay, shrink
+from medloop.clinical.report.figures import heat, heat_ramp, overlay, shrink
 from medloop.clinical.report.language import FRAME, Language, percent, say, told
 from medloop.clinical.report.parts import Figure, Key, Ramp, Report, Table
 from medloop.core.finding import Assessment, Finding, Measurement, Result
@@ -59,7 +59,7 @@ def _figures(case: Case, result: Result, language: Language) -> tuple[Figure, ..
         keys = tuple(Key(f"#{bytes(each.color).hex()}", each.name) for each in segments)
         figures.append(Figure(say(FRAME, "overlay", language), drawn["overlay"], keys=keys))
     if "heatmap" in drawn:
-        ramp = Ramp(heat_colors(), say(FRAME, "low", language), say(FRAME, "high", language))
+        ramp = Ramp(heat_ramp(), say(FRAME, "low", language), say(FRAME, "high", language))
         figures.append(Figure(say(FRAME, "heat_map", language), drawn["heatmap"], ramp=ramp))
     return tuple(figures)
 

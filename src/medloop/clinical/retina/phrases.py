@@ -35,10 +35,10 @@ WORDS: Book = {
     ),
     "icdr_4": ("Proliferative diabetic retinopathy", "增殖期糖尿病性视网膜病变"),
     "headline": (
-        "{grade} (ICDR {icdr}), confidence {confidence}.",
-        "{grade}（ICDR {icdr} 级），置信度 {confidence}。",
+        "{grade} (ICDR\u00a0{icdr}), confidence\u00a0{confidence}.",
+        "{grade}（ICDR\u00a0{icdr}\u00a0级），置信度 {confidence}。",
     ),
-    "headline_plain": ("{grade} (ICDR {icdr}).", "{grade}（ICDR {icdr} 级）。"),
+    "headline_plain": ("{grade} (ICDR\u00a0{icdr}).", "{grade}（ICDR\u00a0{icdr}\u00a0级）。"),
     "headline_ungradable": (
         "Ungradable photograph: no reliable grade can be given.",
         "图像质量不足，无法可靠分级。",
@@ -78,35 +78,40 @@ WORDS: Book = {
         "No referral for retinopathy. Re-examine in 6–12 months.",
         "无需因视网膜病变转诊；6–12 个月内复查。",
     ),
+    "follow_suspect": (
+        "Repeat the photograph, with pupil dilation if needed. Referable disease is suspected: "
+        "refer to an ophthalmologist even if no better photograph can be taken.",
+        "建议重新拍摄，必要时散瞳。疑有需转诊病变：即使无法获得更清晰的照片，也建议转诊眼科。",
+    ),
     "follow_probable": (
-        "Refer to an ophthalmologist, within 3–6 months: the probability of referable disease "
-        "is above the operating point although the grade alone would not ask for it.",
-        "建议 3–6 个月内转诊眼科：虽仅按分级无需转诊，但需转诊病变的概率高于判定阈值。",
+        "Refer to an ophthalmologist within 3–6 months: referable disease is probable although "
+        "the grade alone would not ask for referral.",
+        "建议 3–6 个月内转诊眼科：虽仅按分级无需转诊，但存在需转诊病变的可能性较大。",
     ),
     "follow_2": (
-        "Refer to an ophthalmologist, to be seen within 3–6 months.",
-        "建议转诊眼科，3–6 个月内就诊。",
+        "Refer to an ophthalmologist within 3–6 months.",
+        "建议 3–6 个月内转诊眼科。",
     ),
     "follow_dme_1": (
-        "Refer to an ophthalmologist, to be seen within 3 months; examine the macula (OCT).",
-        "建议转诊眼科，3 个月内就诊，并检查黄斑（OCT）。",
+        "Refer to an ophthalmologist within 3 months; examine the macula (OCT).",
+        "建议 3 个月内转诊眼科，并检查黄斑（OCT）。",
     ),
     "follow_3": (
-        "Refer to an ophthalmologist, to be seen within 3 months at the latest.",
-        "建议尽快转诊眼科，最迟 3 个月内就诊。",
+        "Refer to an ophthalmologist soon, within 3 months at the latest.",
+        "建议尽快转诊眼科，最迟不超过 3 个月。",
     ),
     "follow_dme_2": (
-        "Refer to an ophthalmologist, to be seen within 1 month, with OCT: oedema of the "
-        "macular centre cannot be excluded.",
-        "建议 1 个月内转诊眼科并行 OCT 检查：不能排除累及黄斑中心的水肿。",
+        "Refer to an ophthalmologist within 1 month, with OCT: oedema of the macular centre is "
+        "possible.",
+        "建议 1 个月内转诊眼科并行 OCT 检查：水肿可能累及黄斑中心。",
     ),
     "follow_4": (
-        "Refer promptly to a retina specialist, to be seen within 1 month at the latest.",
-        "建议尽快转诊眼底病专科，最迟 1 个月内就诊。",
+        "Refer promptly to a retina specialist, within 1 month at the latest.",
+        "建议尽快转诊眼底病专科，最迟不超过 1 个月。",
     ),
     "guideline": (
-        "By rule from the grades, after the ICO guidelines (2018, high-resource settings). Local "
-        "guidelines, vision, symptoms and the other eye take precedence.",
+        "By rule from the grades, after the ICO guidelines (2018, high-resource settings). "
+        "Local guidelines, vision, symptoms and the other eye take precedence.",
         "依据 ICO 糖尿病眼病指南（2018，资源充足地区）由分级按规则得出；"
         "以当地指南、视力、症状及对侧眼情况为准。",
     ),

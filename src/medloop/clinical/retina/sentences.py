@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jaxtyping import UInt8
 from numpy import ndarray
 
-from medloop.clinical.report.figures import heat, heat_colors, overlay, shrink
+from medloop.clinical.report.figures import heat, heat_ramp, overlay, shrink
 from medloop.clinical.report.language import Language, percent, say, told
 from medloop.clinical.report.parts import Bar, Figure, Key, Ramp, Report, Scale, Tone
 from medloop.clinical.retina.lesions import KINDS, kind_of, lesion_table, tally
@@ -74,7 +74,7 @@ def retina_pictures(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "
 def follow_up(assessments: Mapping[str, Assessment]) -> str:
     """Name the follow-up phrase by rule; an ungradable photograph is repeated first."""
     if not _is_gradable(assessments):
-        return "follow_ungradable"
+        return "follow_suspect" if assessments.get("referable") is True else "follow_ungradable"
     for phrase, scale, least in _FOLLOW_UP:
         grade = _whole(assessments, scale)
         if grade is not None and grade >= least:
@@ -100,7 +100,7 @@ def _shares(assessments: Mapping[str, Assessment], name: str) -> tuple[float, ..
 
 def _tone(assessments: Mapping[str, Assessment]) -> Tone:
     phrase = follow_up(assessments)
-    if phrase == "follow_ungradable":
+    if phrase in ("follow_ungradable", "follow_suspect"):
         return Tone.UNSURE
     if phrase in ("follow_0", "follow_1"):
         return Tone.CALM
@@ -172,7 +172,7 @@ def _figures(
         keys = _legend(result, language)
         figures.append(Figure(say(WORDS, "overlay", language), pictures["overlay"], keys=keys))
     if "heatmap" in pictures:
-        ramp = Ramp(heat_colors(), say(WORDS, "low", language), say(WORDS, "high", language))
+        ramp = Ramp(heat_ramp(), say(WORDS, "low", language), say(WORDS, "high", language))
         figures.append(Figure(say(WORDS, "heat", language), pictures["heatmap"], ramp=ramp))
     return tuple(figures)
 

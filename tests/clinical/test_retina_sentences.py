@@ -1,0 +1,151 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medloop.clinical.report.language import Language
+from medloop.clinical.retina.lesions import kind_of, lesion_table, quadrant_of, tally
+from medloop.clinical.retina.sentences import follow_up, retina_report
+from medloop.core.code import Code
+from tests.clinical.cases import a_case, a_result, with_assessments
+from tests.phantoms import a_fundus
+
+EN, ZH = Language.ENGLISH, Language.CHINESE
+
+grades = st.fixed_dictionaries(
+    {
+        "ICDR": st.integers(0, 4),
+        "DME": st.integers(0, 2),
+        "referable": st.booleans(),
+        "gradable": st.booleans(),
+    }
+)
+
+# ICO 2018, high-resource settings: months until seen, and whether referral is asked for.
+MONTHS = {
+    "follow_0": (24, False),
+    "follow_1": (12, False),
+    "follow_probable": (6, True),
+    "follow_2": (6, True),
+    "follow_dme_1": (3, True),
+    "follow_3": (3, True),
+    "follow_dme_2": (1, True),
+    "follow_4": (1, True),
+    "follow_suspect": (0, True),
+    "follow_ungradable": (0, False),
+}
+
+
+@pytest.fixture(scope="module")
+def fundus():
+    return a_fundus((240, 360))
+
+
+@pytest.fixture(scope="module")
+def result(fundus):
+    return a_result(fundus)
+
+
+@pytest.mark.parametrize(
+    ("icdr", "dme", "expected"),
+    [
+        (0, 0, "follow_0"),
+        (1, 0, "follow_1"),
+        (2, 0, "follow_2"),
+        (3, 0, "follow_3"),
+        (4, 0, "follow_4"),
+        (0, 1, "follow_dme_1"),
+        (2, 1, "follow_dme_1"),
+        (3, 2, "follow_dme_2"),
+        (4, 2, "follow_4"),
+    ],
+)
+def test_follow_up_is_the_guideline_of_the_more_pressing_grade(icdr, dme, expected):
+    assert follow_up({"ICDR": icdr, "DME": dme, "gradable": True}) == expected
+
+
+@given(grades)
+def test_a_worse_grade_never_waits_longer(assessments):
+    months, _ = MONTHS[follow_up(assessments)]
+    if assessments["ICDR"] < 4:
+        worse = {**assessments, "ICDR": assessments["ICDR"] + 1}
+        assert MONTHS[follow_up(worse)][0] <= months
+
+
+@given(grades)
+def test_what_is_called_referable_is_referred(assessments):
+    _, is_referred = MONTHS[follow_up(assessments)]
+    if assessments["referable"]:
+        assert is_referred
+
+
+@given(grades)
+def test_a_gradable_eye_with_referable_grades_is_referred_whatever_the_flag_says(assessments):
+    _, is_referred = MONTHS[follow_up({**assessments, "gradable": True})]
+    if assessments["ICDR"] >= 2 or assessments["DME"] >= 1:
+        assert is_referred
+
+
+@given(grades)
+def test_an_ungradable_photograph_is_repeated(assessments):
+    phrase = follow_up({**assessments, "gradable": False})
+    assert phrase in ("follow_ungradable", "follow_suspect")
+
+
+@pytest.mark.parametrize("language", [EN, ZH])
+@pytest.mark.parametrize("icdr", range(5))
+def test_every_grade_has_its_sentence(fundus, icdr, language):
+    report = retina_report(
+        a_case(fundus.picture), a_result(fundus, icdr=icdr), language=language, rendered={}
+    )
+    assert f"ICDR\u00a0{icdr}" in report.headline
+    assert [bar.is_chosen for bar in report.scales[0].bars].index(True) == icdr
+
+
+def test_missing_assessments_leave_gaps_not_errors(fundus, result):
+    for name in result.assessments:
+        partial = with_assessments(result, **{name: None})
+        report = retina_report(a_case(fundus.picture), partial, language=EN, rendered={})
+        assert report.title
+
+
+def test_the_staging_names_the_lesions_it_rests_on(fundus, result):
+    report = retina_report(a_case(fundus.picture), result, language=EN, rendered={})
+    staging = next(scale for scale in report.scales if scale.name == "CN1984")
+    assert "microaneurysms, haemorrhages, hard exudates, soft exudates" in staging.about
+
+
+def test_training_data_are_claimed_only_for_shipped_bundles(fundus, result):
+    report = retina_report(a_case(fundus.picture), result, language=EN, rendered={})
+    assert any("IDRiD" in limit for limit in report.limits)
+
+
+def test_lesions_are_counted_by_kind_and_quadrant(fundus, result):
+    for kind in ("MA", "HE", "EX", "SE"):
+        drawn = sum(lesion.kind == kind for lesion in fundus.lesions)
+        assert tally(result, kind).count == drawn
+
+
+def test_the_table_adds_up(result):
+    table = lesion_table(result, EN)
+    for row in table.rows:
+        assert sum(int(cell) for cell in row[1:5]) == int(row[5])
+
+
+@pytest.mark.parametrize(
+    ("meaning", "kind"),
+    [
+        ("Retinal microaneurysm", "MA"),
+        ("Retinal hemorrhage", "HE"),
+        ("Hard exudate", "EX"),
+        ("Cotton-wool spot", "SE"),
+        ("Optic disc", None),
+    ],
+)
+def test_lesions_are_told_by_their_code(meaning, kind):
+    assert kind_of(Code("99TEST", "x", meaning)) == kind
+
+
+def test_quadrants_are_told_by_their_site():
+    assert quadrant_of(Code("99TEST", "x", "Superotemporal quadrant of retina")) == "ST"
+    assert quadrant_of(Code("99TEST", "x", "Inferior nasal quadrant of retina")) == "IN"
+    assert quadrant_of(None) == "elsewhere"
