@@ -1,1 +1,24 @@
 """The only room that speaks SQL: archive, catalog, jobs, results, audit."""
+
+from medloop.store.archive import Archive
+from medloop.store.audit import Audit, Entry
+from medloop.store.catalog import Catalog, Conflict, Receipt
+from medloop.store.database import Store, open_store
+from medloop.store.jobs import Job, Jobs, JobState
+from medloop.store.results import Kept, Results
+
+__all__ = [
+    "Archive",
+    "Audit",
+    "Catalog",
+    "Conflict",
+    "Entry",
+    "Job",
+    "JobState",
+    "Jobs",
+    "Kept",
+    "Receipt",
+    "Results",
+    "Store",
+    "open_store",
+]

@@ -1,0 +1,78 @@
+"""What analyses have answered: each job's record and where its products are."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, delete, select
+
+from medloop.core.errors import InputError
+from medloop.core.record import Record, from_json, to_json
+from medloop.core.study import StudyUid
+from medloop.store.sql import Database
+from medloop.store.tables import jobs
+from medloop.store.tables import results as table
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A kept result. `folder` is relative to the store's results; `products` are file names."""
+
+    job: int
+    folder: str
+    products: tuple[str, ...]
+    record: Record
+    kept: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One result a job; keeping a second one replaces the first."""
+
+    database: Database
+
+    def keep(
+        self, job: int, record: Record, folder: str, products: Sequence[str], *, now: datetime
+    ) -> None:
+        """Keep the record of a job and the names of its products."""
+        row = {
+            "job_id": job,
+            "folder": folder,
+            "products": json.dumps(sorted(products)),
+            "record": to_json(record),
+            "kept": now,
+        }
+        with self.database.writing() as connection:
+            connection.execute(delete(table).where(table.c.job_id == job))
+            self.database.insert_new(connection, table, [row])
+
+    def get(self, job: int) -> Kept:
+        """Look the result of a job up, or raise `InputError`."""
+        with self.database.reading() as connection:
+            found = connection.execute(select(table).where(table.c.job_id == job))
+            row = found.mappings().one_or_none()
+        if row is None:
+            raise InputError(f"job {job} has no result")
+        return _kept(row)
+
+    def of_study(self, study: StudyUid) -> tuple[Kept, ...]:
+        """List the results about a study, oldest job first."""
+        asked = (
+            select(table)
+            .join(jobs, jobs.c.id == table.c.job_id)
+            .where(jobs.c.study_uid == study)
+            .order_by(table.c.job_id)
+        )
+        with self.database.reading() as connection:
+            return tuple(_kept(row) for row in connection.execute(asked).mappings())
+
+
+def _kept(row: RowMapping) -> Kept:
+    return Kept(
+        job=row["job_id"],
+        folder=row["folder"],
+        products=tuple(json.loads(row["products"])),
+        record=from_json(row["record"]),
+        kept=row["kept"],
+    )

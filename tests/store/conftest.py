@@ -1,0 +1,86 @@
+"""A store on each engine there is."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from medloop.store import Store, open_store
+
+
+def _postgres_programs() -> Path | None:
+    found = shutil.which("initdb")
+    candidates = [Path(found).resolve().parent] if found else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in candidates if (folder / "initdb").exists()), None)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory) -> Iterator[str]:
+    """URL of a server of our own, reached by a socket; skips by name where there is none."""
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL server is not installed")
+    if find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed")
+    user: dict[str, str] = {}
+    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())  # noqa: S607
+    if os.geteuid() == 0:  # the server refuses to run as root
+        user = {"user": "nobody", "group": "nogroup"}
+        shutil.chown(folder, "nobody", "nogroup")
+
+    def call(program: str, *options: str) -> None:
+        command = [str(programs / program), *options]
+        subprocess.run(command, check=True, capture_output=True, cwd="/", **user)
+
+    data = str(folder / "data")
+    call("initdb", "-D", data, "-U", "medloop", "--auth=trust", "--no-sync", "-E", "UTF8")
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+    call("pg_ctl", "-D", data, "-o", options, "-w", "-l", str(folder / "log"), "start")
+    yield f"postgresql://medloop@/postgres?host={folder}"
+    call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path) -> Iterator[str]:
+    """URL of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store' / 'medloop.db'}"
+        return
+    psycopg = import_module("psycopg")
+    server = request.getfixturevalue("postgres")
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def store(tmp_path, url) -> Iterator[Store]:
+    opened = open_store(tmp_path / "store", url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def embedded(tmp_path) -> Iterator[Store]:
+    """A store as it is by default: SQLite in its folder."""
+    opened = open_store(tmp_path / "store")
+    yield opened
+    opened.close()
+
+
+def wait_for(condition, *, timeout_s: float = 20.0) -> None:
+    """Wait until another process has done something."""
+    ends = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < ends, "nothing happened"
+        time.sleep(0.01)

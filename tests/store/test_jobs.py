@@ -1,0 +1,242 @@
+"""Jobs change state as they may, and no two workers ever hold the same one."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medloop.core.errors import InputError, ServiceError
+from medloop.core.study import SopUid, StudyUid
+from medloop.store.jobs import LEASE, LEGAL, TRIES, JobState, backoff
+from tests.store.conftest import wait_for
+from tests.store.studies import NOON, a_study
+
+STUDY = StudyUid("1.2")
+WORKERS = ("retina", "lung")
+
+
+@pytest.fixture
+def jobs(store, tmp_path):
+    """The table of jobs, with one that waits."""
+    store.receive(a_study(tmp_path), now=NOON)
+    assert store.jobs.add(STUDY, "retina", (SopUid("1.2.1.0"), SopUid("1.2.1.1")), now=NOON)
+    return store.jobs
+
+
+def claim(jobs, *, at=NOON, worker="w1"):
+    return jobs.claim(worker, WORKERS, now=at)
+
+
+def test_a_waiting_job_is_claimed_once(jobs):
+    job = claim(jobs)
+    assert (job.study, job.analysis, job.state) == (STUDY, "retina", JobState.RUNNING)
+    assert job.selection == ("1.2.1.0", "1.2.1.1")
+    assert (job.attempts, job.claims) == (1, 1)
+    assert claim(jobs) is None
+
+
+def test_the_same_work_waits_once(jobs):
+    selection = (SopUid("1.2.1.0"), SopUid("1.2.1.1"))
+    assert not jobs.add(STUDY, "retina", selection, now=NOON)
+    assert jobs.add(STUDY, "retina", selection[:1], now=NOON)
+    assert jobs.add(STUDY, "lung", selection, now=NOON)
+    assert jobs.counts()[JobState.WAITING] == 3
+
+
+def test_a_worker_claims_only_what_it_can_do(jobs):
+    assert jobs.claim("w1", ["lung"], now=NOON) is None
+    assert jobs.claim("w1", [], now=NOON) is None
+
+
+def test_jobs_are_claimed_in_the_order_of_arrival(jobs):
+    jobs.add(STUDY, "lung", (), now=NOON - timedelta(seconds=1))
+    assert [claim(jobs).analysis for _ in range(2)] == ["lung", "retina"]
+
+
+def test_a_refusal_is_kept_with_its_reason(jobs):
+    assert jobs.refuse(STUDY, "lung", "no CT series", now=NOON)
+    assert jobs.refuse(STUDY, "brain", "slice gap 9 mm", now=NOON, is_bad=True)
+    assert not jobs.refuse(STUDY, "lung", "no CT series", now=NOON)
+    (skipped,) = jobs.all(state=JobState.SKIPPED)
+    (failed,) = jobs.all(state=JobState.FAILED)
+    assert (skipped.reason, failed.reason) == ("no CT series", "slice gap 9 mm")
+
+
+def test_a_job_of_a_dead_worker_is_claimed_again_when_its_lease_ends(jobs):
+    first = claim(jobs)
+    assert claim(jobs, at=NOON + LEASE - timedelta(seconds=1)) is None
+    second = claim(jobs, at=NOON + LEASE, worker="w2")
+    assert (second.id, second.attempts, second.claims) == (first.id, 2, 2)
+
+
+def test_a_worker_back_from_the_dead_cannot_end_the_job_of_another(jobs):
+    dead = claim(jobs)
+    claim(jobs, at=NOON + LEASE, worker="w2")
+    for act in (
+        lambda: jobs.move(dead, JobState.DONE, now=NOON),
+        lambda: jobs.send(dead, "1.2/retina", now=NOON),
+        lambda: jobs.retry(dead, "", now=NOON),
+        lambda: jobs.renew(dead, now=NOON),
+    ):
+        with pytest.raises(ServiceError, match="taken over"):
+            act()
+    assert jobs.get(dead.id).state is JobState.RUNNING
+
+
+def test_a_renewed_lease_keeps_the_job(jobs):
+    job = claim(jobs)
+    jobs.renew(job, now=NOON + LEASE / 2)
+    assert claim(jobs, at=NOON + LEASE) is None
+    assert jobs.move(job, JobState.DONE, now=NOON + LEASE).state is JobState.DONE
+
+
+def test_what_kills_every_worker_is_given_up(jobs):
+    at = NOON
+    for _ in range(TRIES):
+        assert claim(jobs, at=at)
+        at += LEASE
+    assert claim(jobs, at=at) is None
+    (job,) = jobs.all(state=JobState.FAILED)
+    assert job.reason == f"gave up after {TRIES} workers were lost"
+
+
+def test_a_failing_service_is_tried_later_and_later_and_then_given_up(jobs):
+    at, waits = NOON, []
+    for _ in range(TRIES):
+        job = jobs.retry(claim(jobs, at=at), "PACS is away", now=at)
+        if job.state is JobState.WAITING:
+            assert claim(jobs, at=job.due - timedelta(seconds=1)) is None
+            waits.append(job.due - at)
+            at = job.due
+    assert waits == sorted(waits)
+    assert waits[0] == timedelta(seconds=10)
+    assert job.state is JobState.FAILED
+    assert job.reason == f"gave up after {TRIES} attempts: PACS is away"
+
+
+def test_sending_is_a_step_of_its_own_with_its_own_attempts(jobs):
+    job = jobs.send(claim(jobs), "1.2/retina", now=NOON)
+    assert (job.state, job.attempts, job.folder) == (JobState.SENDING, 0, "1.2/retina")
+    job = claim(jobs)
+    assert (job.state, job.attempts) == (JobState.SENDING, 1)
+    job = jobs.retry(job, "PACS is away", now=NOON)
+    assert (job.state, job.due) == (JobState.SENDING, NOON + backoff(1))
+    assert claim(jobs) is None
+    job = claim(jobs, at=job.due)
+    done = jobs.move(job, JobState.DONE, now=job.due)
+    assert (done.state, done.folder) == (JobState.DONE, "1.2/retina")
+    assert jobs.move(done, JobState.REVIEWED, now=NOON).state is JobState.REVIEWED
+
+
+def test_a_failed_job_may_wait_again_with_fresh_attempts(jobs):
+    failed = jobs.move(claim(jobs), JobState.FAILED, now=NOON, reason="slice gap 9 mm")
+    waiting = jobs.move(failed, JobState.WAITING, now=NOON)
+    assert (waiting.reason, waiting.attempts) == ("", 0)
+    assert claim(jobs).claims == 2
+
+
+@pytest.mark.parametrize("start", JobState)
+@pytest.mark.parametrize("end", JobState)
+def test_only_legal_ways_are_open(embedded, tmp_path, start, end):
+    embedded.receive(a_study(tmp_path), now=NOON)
+    embedded.jobs.add(STUDY, "retina", (), now=NOON)
+    job = replace(embedded.jobs.all()[0], state=start)
+    if end in LEGAL[start]:
+        return
+    with pytest.raises(ValueError, match=f"{start} cannot become {end}"):
+        embedded.jobs.move(job, end, now=NOON)
+
+
+def test_an_ending_is_claimed_by_nobody(jobs):
+    for end in (JobState.DONE, JobState.SKIPPED, JobState.FAILED):
+        jobs.add(STUDY, "lung", (SopUid(end),), now=NOON - timedelta(days=1))
+        jobs.move(claim(jobs), end, now=NOON)
+    claim(jobs)
+    assert claim(jobs, at=NOON + LEASE / 2) is None
+
+
+def test_an_unknown_job_is_bad_input(jobs):
+    with pytest.raises(InputError, match="no job 99"):
+        jobs.get(99)
+
+
+def test_a_job_needs_a_study_that_arrived(store):
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
+        store.jobs.add(STUDY, "retina", (), now=NOON)
+
+
+@given(st.integers(1, 1000))
+def test_waits_grow_but_never_over_an_hour(attempts):
+    assert backoff(attempts) <= backoff(attempts + 1) <= timedelta(hours=1)
+
+
+CLAIM = """
+    import sys
+    from datetime import UTC, datetime
+    from pathlib import Path
+    from medloop.store import JobState, open_store
+    store = open_store(Path(sys.argv[1]), sys.argv[2])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while job := store.jobs.claim(sys.argv[3], ["retina"], now=datetime.now(UTC)):
+        print(job.id, flush=True)
+"""
+
+
+def workers(tmp_path, url, count):
+    command = [sys.executable, "-c", textwrap.dedent(CLAIM), str(tmp_path / "store"), url]
+    started = [
+        subprocess.Popen(
+            [*command, f"w{n}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for n in range(count)
+    ]
+    for worker in started:
+        assert worker.stdout.readline() == "ready\n"
+    return started
+
+
+@pytest.mark.slow
+def test_two_processes_claim_two_hundred_jobs_and_never_one_twice(store, tmp_path, url):
+    store.receive(a_study(tmp_path), now=NOON)
+    for n in range(200):
+        store.jobs.add(STUDY, "retina", (SopUid(f"1.2.1.{n}"),), now=NOON)
+    started = workers(tmp_path, url, 2)
+    for worker in started:
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    claimed = [[int(line) for line in worker.communicate()[0].split()] for worker in started]
+    assert sorted(claimed[0] + claimed[1]) == [job.id for job in store.jobs.all()]
+    assert all(claimed), "one worker took everything"
+    assert store.jobs.counts()[JobState.RUNNING] == 200
+
+
+KILLED = """
+    import os, signal, sys
+    from datetime import UTC, datetime
+    from pathlib import Path
+    from sqlalchemy import event
+    from medloop.store import open_store
+    store = open_store(Path(sys.argv[1]), sys.argv[2])
+
+    @event.listens_for(store.database.engine, sys.argv[3])
+    def die(connection, *_):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    store.jobs.claim("dead", ["retina"], now=datetime(2026, 3, 1, 12, tzinfo=UTC))
+"""
+
+
+def test_a_worker_killed_while_it_claims_leaves_the_job_to_others(jobs, tmp_path, url):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "store"), url]
+    killed = subprocess.run([*command, "commit"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    taken = []
+    wait_for(lambda: taken.append(claim(jobs)) or taken[-1])  # the server notices after a while
+    assert (taken[-1].attempts, taken[-1].claims) == (1, 1)
