@@ -18,7 +18,7 @@ from tests.imaging.eyes import Eye, draw_eye
 def landmarks_of(picture, **options):
     field = find_field(picture)
     assert field is not None
-    return find_landmarks(picture, field, **options), field
+    return find_landmarks(open_view(picture, field), **options)
 
 
 @settings(max_examples=8, deadline=None)
@@ -37,7 +37,7 @@ def test_a_drawn_disc_is_found_within_six_thousandths_of_the_width(
     if side < 0:
         picture = np.ascontiguousarray(picture[:, ::-1])
         truth = (599 - disc_x, disc_y)
-    found, _ = landmarks_of(picture)
+    found = landmarks_of(picture)
     assert np.hypot(*np.subtract(found.disc.center_px, truth)) < 0.006 * 600
     assert found.disc.radius_px == pytest.approx(radius, rel=0.15)
     assert found.laterality == ("R" if side > 0 else "L")
@@ -45,7 +45,7 @@ def test_a_drawn_disc_is_found_within_six_thousandths_of_the_width(
 
 def test_the_fovea_is_the_dark_spot_beside_the_disc():
     eye = Eye(fovea=(215.0, 315.0))
-    found, _ = landmarks_of(draw_eye(eye))
+    found = landmarks_of(draw_eye(eye))
     assert found.fovea is not None
     assert found.fovea.center_px == pytest.approx(eye.fovea, abs=8)
     assert found.fovea.confidence > 0.5
@@ -53,8 +53,8 @@ def test_the_fovea_is_the_dark_spot_beside_the_disc():
 
 def test_landmarks_scale_with_the_picture():
     picture = draw_eye()
-    small, _ = landmarks_of(picture)
-    large, _ = landmarks_of(cv2.resize(picture, (1500, 1500)))
+    small = landmarks_of(picture)
+    large = landmarks_of(cv2.resize(picture, (1500, 1500)))
     assert np.array(large.disc.center_px) / 2.5 == pytest.approx(small.disc.center_px, abs=2)
     assert small.fovea is not None
     assert large.fovea is not None
@@ -65,28 +65,25 @@ def test_a_map_of_the_disc_takes_precedence_when_it_is_sure():
     picture = draw_eye()
     y, x = np.ogrid[:600, :600]
     probability = np.where((x - 150) ** 2 + (y - 300) ** 2 < 42**2, 0.95, 0.01)
-    found, field = landmarks_of(picture, disc_map=probability.astype(np.float16))
+    found = landmarks_of(picture, disc_map=probability.astype(np.float16))
     assert found.disc.center_px == pytest.approx((150, 300), abs=0.5)
     assert found.disc.radius_px == pytest.approx(42, abs=0.5)
-    unsure, _ = landmarks_of(picture, disc_map=np.full((600, 600), 0.3, np.float16))
+    unsure = landmarks_of(picture, disc_map=np.full((600, 600), 0.3, np.float16))
     assert unsure.disc.center_px == pytest.approx(Eye().disc, abs=4)
-    assert disc_from_map(np.where(x + 0 * y > 300, 0.9, 0.0), field) is None
+    assert disc_from_map(np.where(x + 0 * y > 300, 0.9, 0.0), field_radius_px=280.0) is None
 
 
 @pytest.mark.parametrize("value", [0.55, 0.0])
 def test_a_faint_map_of_the_disc_is_not_believed(value):
-    field = Field((300.0, 300.0), 280.0, (20, 20, 580, 580))
     y, x = np.ogrid[:600, :600]
-    assert (
-        disc_from_map(np.where((x - 300) ** 2 + (y - 300) ** 2 < 42**2, value, 0), field)
-        is None
-    )
+    spot = np.where((x - 300) ** 2 + (y - 300) ** 2 < 42**2, value, 0)
+    assert disc_from_map(spot, field_radius_px=280.0) is None
 
 
 def test_a_fovea_outside_the_picture_is_not_invented():
     picture = draw_eye()[:, 380:]
     field = replace(find_field(picture), box=(0, 20, 200, 580))
-    found = find_landmarks(np.ascontiguousarray(picture), field)
+    found = find_landmarks(open_view(np.ascontiguousarray(picture), field))
     assert found.fovea is None
     assert found.laterality == ""
 
@@ -116,7 +113,7 @@ def test_the_disc_of_real_eyes_is_within_six_thousandths_of_the_width_in_the_med
         name = path.stem.removesuffix("_OD")
         picture = cv2.imread(str(folder / "images" / f"{name}.jpg"))[..., ::-1]
         y, x = np.nonzero(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
-        found, _ = landmarks_of(np.ascontiguousarray(picture))
+        found = landmarks_of(np.ascontiguousarray(picture))
         error = np.hypot(found.disc.center_px[0] - x.mean(), found.disc.center_px[1] - y.mean())
         errors.append(error / picture.shape[1])
     assert len(errors) >= 50

@@ -71,7 +71,7 @@ def find_disc(view: View) -> Disc:
     return Disc(view.to_picture(*center), r / view.factor, confidence)
 
 
-def disc_from_map(probability: Float[ndarray, "y x"], field: Field) -> Disc | None:
+def disc_from_map(probability: Float[ndarray, "y x"], *, field_radius_px: float) -> Disc | None:
     """Read the disc from a network's probability map, or None where the map is unsure.
 
     Sure is: one component of a disc's size, nearly as full as an ellipse, mean probability 0.7.
@@ -87,7 +87,7 @@ def disc_from_map(probability: Float[ndarray, "y x"], field: Field) -> Disc | No
     inside = labels[y0 : y0 + height, x0 : x0 + width] == largest
     part = probability[y0 : y0 + height, x0 : x0 + width].astype(np.float32)
     mean = float(part[inside].mean())
-    if not 0.09 < radius / field.radius_px < 0.26 or fullness < 0.75 or mean < 0.7:
+    if not 0.09 < radius / field_radius_px < 0.26 or fullness < 0.75 or mean < 0.7:
         return None
     y, x = np.nonzero(inside)
     return Disc((float(x.mean()) + x0, float(y.mean()) + y0), radius, mean)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from numpy import ndarray
 
 from medloop.imaging.disc import Disc, disc_from_map, find_disc
-from medloop.imaging.fundus import Field, blur
-from medloop.imaging.vessels import View, open_view
+from medloop.imaging.fundus import blur
+from medloop.imaging.vessels import View
 
 FOVEA_DISTANCE = 0.77  # field radii from the disc, about 2.5 disc diameters
 FOVEA_DROP = 0.08  # field radii below the disc's center
@@ -32,18 +32,15 @@ class Landmarks:
     laterality: str
 
 
-def find_landmarks(
-    rgb: UInt8[ndarray, "y x 3"],
-    field: Field,
-    *,
-    disc_map: Float[ndarray, "y x"] | None = None,
-) -> Landmarks:
+def find_landmarks(view: View, *, disc_map: Float[ndarray, "y x"] | None = None) -> Landmarks:
     """Find disc, fovea and side; a `disc_map` that is sure takes precedence over the search.
 
-    `disc_map` is a network's probability of disc on the pixels of `rgb`.
+    `disc_map` is a network's probability of disc on the pixels of the picture.
     """
-    view = open_view(rgb, field)
-    disc = disc_from_map(disc_map, field) if disc_map is not None else None
+    disc = None
+    if disc_map is not None:
+        radius = view.field.radius_px / view.factor
+        disc = disc_from_map(disc_map, field_radius_px=radius)
     disc = disc or find_disc(view)
     fovea = find_fovea(view, disc)
     return Landmarks(disc, fovea, _side(disc, fovea))

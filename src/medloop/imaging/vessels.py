@@ -39,18 +39,25 @@ class View:
         )
 
 
-def open_view(rgb: UInt8[ndarray, "y x 3"], field: Field) -> View:
-    """Crop to the field and bring its radius to `WORKING_RADIUS_PX`."""
+def crop_to(
+    rgb: UInt8[ndarray, "y x 3"], field: Field, *, radius_px: float
+) -> tuple[UInt8[ndarray, "v u 3"], Field, float]:
+    """Crop to the box, resize to a field radius; also return the field there, the factor."""
     x0, y0, x1, y1 = field.box
-    factor = WORKING_RADIUS_PX / field.radius_px
+    factor = radius_px / field.radius_px
     size = max(8, round((x1 - x0) * factor)), max(8, round((y1 - y0) * factor))
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(rgb[y0:y1, x0:x1], size, interpolation=method), np.uint8)
     cx, cy = field.center_px
     center = ((cx - x0 + 0.5) * factor - 0.5, (cy - y0 + 0.5) * factor - 0.5)
-    inner = Field(center, WORKING_RADIUS_PX, (0, 0, *size), field.roundness)
-    vessels = find_vessels(small, inner)
-    return View(small, inner, factor, (x0, y0), vessels, _light(small, inner))
+    return small, Field(center, radius_px, (0, 0, *size), field.roundness), factor
+
+
+def open_view(rgb: UInt8[ndarray, "y x 3"], field: Field) -> View:
+    """Crop to the field and bring its radius to `WORKING_RADIUS_PX`."""
+    small, inner, factor = crop_to(rgb, field, radius_px=WORKING_RADIUS_PX)
+    light = _light(small, inner)
+    return View(small, inner, factor, field.box[:2], find_vessels(small, inner), light)
 
 
 def find_vessels(rgb: UInt8[ndarray, "y x 3"], field: Field) -> Float[ndarray, "y x"]:
