@@ -6,28 +6,35 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-_LEVELS = 0x3C01  # bit patterns of float16 from 0.0 to 1.0, which sort like their values
+_STEPS_A_LOGIT = 8
+_REACH = 12  # logits beyond this share the last level
+LEVELS = 2 * _REACH * _STEPS_A_LOGIT + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreCounts:
-    """How many positives and negatives got each float16 score in 0..1."""
+    """How many positives and negatives got a score of each level.
+
+    Levels are steps of 1/8 in the logit of the score, from -12 to 12: a relative step of 12 % in
+    the odds, finer than any threshold a person would set.
+    """
 
     positives: Int[ndarray, " s"]
     negatives: Int[ndarray, " s"]
 
     def __add__(self, other: "ScoreCounts") -> "ScoreCounts":
-        return ScoreCounts(
-            self.positives + other.positives, self.negatives + other.negatives
-        )
+        return ScoreCounts(self.positives + other.positives, self.negatives + other.negatives)
 
 
 def score_counts(truth: Bool[ndarray, "*n"], score: Float[ndarray, "*n"]) -> ScoreCounts:
-    """Count scores, rounded to float16, by truth."""
-    level = np.clip(score, 0, 1).astype(np.float16).view(np.uint16)
+    """Count scores in 0..1 by truth."""
+    inside = np.clip(score.astype(np.float32), 1e-7, 1 - 1e-7)
+    logit = np.log(inside) - np.log1p(-inside)
+    level = np.rint(np.clip(logit, -_REACH, _REACH) * _STEPS_A_LOGIT).astype(np.intp)
+    level += _REACH * _STEPS_A_LOGIT
     return ScoreCounts(
-        np.bincount(level[truth], minlength=_LEVELS),
-        np.bincount(level[~truth], minlength=_LEVELS),
+        np.bincount(level[truth], minlength=LEVELS),
+        np.bincount(level[~truth], minlength=LEVELS),
     )
 
 
@@ -47,5 +54,6 @@ def best_threshold(counts: ScoreCounts) -> float:
     hits = np.cumsum(counts.positives[::-1])
     alarms = np.cumsum(counts.negatives[::-1])
     dice = 2 * hits / np.maximum(hits[-1] + hits + alarms, 1)
-    level = _LEVELS - 1 - int(np.argmax(dice))
-    return float(np.array([level], np.uint16).view(np.float16)[0])
+    level = LEVELS - 1 - int(np.argmax(dice))
+    logit = (level - 0.5) / _STEPS_A_LOGIT - _REACH
+    return float(1 / (1 + np.exp(-logit)))

@@ -93,9 +93,13 @@ def recolor(rgb: UInt8[ndarray, "y x 3"], change: Change) -> UInt8[ndarray, "y x
     curve = np.clip(lut_in, 0, 1) ** change.gamma * change.contrast
     curve = curve + change.brightness * lut_in
     tables = [np.clip(255 * curve * t, 0, 255).astype(np.uint8) for t in change.tint]
-    out = np.stack([cv2.LUT(np.ascontiguousarray(rgb[..., c]), tables[c]) for c in range(3)], -1)
+    out = np.stack(
+        [cv2.LUT(np.ascontiguousarray(rgb[..., c]), tables[c]) for c in range(3)], -1
+    )
     gray = cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[..., None]
-    out = cv2.addWeighted(out, change.saturation, np.repeat(gray, 3, -1), 1 - change.saturation, 0)
+    out = cv2.addWeighted(
+        out, change.saturation, np.repeat(gray, 3, -1), 1 - change.saturation, 0
+    )
     if change.blur > 0.3:
         out = cv2.GaussianBlur(out, (0, 0), change.blur)
     if change.noise > 0.5:

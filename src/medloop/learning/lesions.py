@@ -14,7 +14,7 @@ from medloop.imaging.fundus import find_field
 from medloop.learning.augment import Ranges, draw, recolor, to_input, warp
 from medloop.learning.datasets import Example, read_mask, read_rgb
 from medloop.learning.losses import rare_regions
-from medloop.models.canvas import place, Placement
+from medloop.models.canvas import Placement, place
 from medloop.models.plan import Plan
 
 

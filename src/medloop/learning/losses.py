@@ -9,9 +9,7 @@ from torch.nn import functional as F
 
 def cumulative_targets(grades_BS: Tensor, steps: Sequence[int]) -> Tensor:
     """1 where grade > k, for each scale's k = 0 ... steps - 1, side by side (B, sum of steps)."""
-    parts = [
-        (grades_BS[:, s, None] > torch.arange(n)).float() for s, n in enumerate(steps)
-    ]
+    parts = [(grades_BS[:, s, None] > torch.arange(n)).float() for s, n in enumerate(steps)]
     return torch.cat(parts, dim=1)
 
 

@@ -43,6 +43,7 @@ class Recipe:
     balance: float = 0.4
     mixing: float = 0.0
     trunk: str = "lite0"
+    fixed_blocks: int = 0  # the stem and this many blocks keep their ImageNet weights
     widths: tuple[int, ...] = ()
     folds: str = "0,1,2,3,4"
     of_folds: int = 5
@@ -60,6 +61,7 @@ def retina_grading() -> Recipe:
         batch=8,
         steps=0,
         ranges=Ranges(rotation_deg=25, scale=0.12),
+        fixed_blocks=3,
     )
 
 
@@ -94,7 +96,9 @@ def recipe_named(name: str, settings: Mapping[str, str]) -> Recipe:
     if name not in RECIPES:
         raise InputError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
     recipe = RECIPES[name]()
-    settable = {f.name: f for f in fields(Recipe) if isinstance(getattr(recipe, f.name), _PLAIN)}
+    settable = {
+        f.name: f for f in fields(Recipe) if isinstance(getattr(recipe, f.name), _PLAIN)
+    }
     for key, text in settings.items():
         if key not in settable or key == "name":
             names = ", ".join(k for k in settable if k != "name")
@@ -106,7 +110,7 @@ def recipe_named(name: str, settings: Mapping[str, str]) -> Recipe:
 _PLAIN = (int, float, str, bool)
 
 
-def _parse(key: str, text: str, default: float | str) -> float | str:  # noqa: PYI041
+def _parse(key: str, text: str, default: float | str) -> float | str:
     try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]

@@ -10,7 +10,9 @@ from numpy import ndarray
 from medloop.imaging.fundus import Field
 from medloop.models.plan import Plan, Task
 
-_NEAR_ENOUGH = 0.07  # outlines at a scale this close to the plan's keep the picture's own pixels
+_NEAR_ENOUGH = (
+    0.07  # outlines at a scale this close to the plan's keep the picture's own pixels
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,7 @@ def place(
     return canvas, Placement(rgb.shape[:2], field.box, (rows, columns), (top, left))
 
 
-def unplace(
-    canvas: Float[ndarray, "v u"], placement: Placement
-) -> Float[ndarray, "y x"]:
+def unplace(canvas: Float[ndarray, "v u"], placement: Placement) -> Float[ndarray, "y x"]:
     """Carry a map from the canvas back to the picture's pixels; 0 outside the field."""
     (top, left), (rows, columns) = placement.corner, placement.size
     x0, y0, x1, y1 = placement.box

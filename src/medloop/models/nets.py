@@ -76,9 +76,7 @@ class _FixedDepthwise(torch.autograd.Function):
             (*grad.shape[:2], height - size + 1, width - size + 1),
         ).contiguous(memory_format=torch.channels_last)
         spread[:, :, :: ctx.stride, :: ctx.stride] = grad
-        out = F.conv2d(
-            spread, kernel.flip(2, 3), padding=size - 1, groups=kernel.shape[0]
-        )
+        out = F.conv2d(spread, kernel.flip(2, 3), padding=size - 1, groups=kernel.shape[0])
         return out, None, None, None
 
 
@@ -87,7 +85,9 @@ class Depthwise(nn.Module):
 
     def __init__(self, channels: int, kernel: int, *, stride: int = 1) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(channels, 1, kernel, kernel), requires_grad=False)
+        self.weight = nn.Parameter(
+            torch.zeros(channels, 1, kernel, kernel), requires_grad=False
+        )
         self.bias = nn.Parameter(torch.zeros(channels), requires_grad=False)
         self.stride = stride
         total = kernel - stride
@@ -106,7 +106,9 @@ class Depthwise(nn.Module):
 class Block(nn.Module):
     """Inverted residual: expand, depthwise, project (MobileNetV2)."""
 
-    def __init__(self, c_in: int, c_out: int, *, kernel: int, stride: int, expansion: int) -> None:
+    def __init__(
+        self, c_in: int, c_out: int, *, kernel: int, stride: int, expansion: int
+    ) -> None:
         super().__init__()
         inner = c_in * expansion
         self.expand = SameConv2d(c_in, inner, 1) if expansion != 1 else None
@@ -148,7 +150,11 @@ class EfficientNetLite(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.head = SameConv2d(channels, _HEAD, 1)
         self.pyramid_channels = tuple(
-            [b.project.out_channels for a, b in zip(blocks[1:], blocks, strict=False) if a.stride == 2]
+            [
+                b.project.out_channels
+                for a, b in zip(blocks[1:], blocks, strict=False)
+                if a.stride == 2
+            ]
             + [channels]
         )
 

@@ -28,7 +28,7 @@ class Precision(StrEnum):
 class Predictor(Protocol):
     """A network ready to run."""
 
-    def run(self, x_BCHW: Float[ndarray, "b c h w"]) -> Mapping[str, ndarray]:  # noqa: N803 (shape suffix)
+    def run(self, x_BCHW: Float[ndarray, "b c h w"]) -> Mapping[str, ndarray]:
         """Map an input batch to named outputs."""
 
 
@@ -62,7 +62,7 @@ class OpenVinoPredictor:
     path: Path
     _compiled: dict[tuple[int, ...], Any] = field(default_factory=dict)  # ov.CompiledModel
 
-    def run(self, x_BCHW: Float[ndarray, "b c h w"]) -> Mapping[str, ndarray]:  # noqa: N803
+    def run(self, x_BCHW: Float[ndarray, "b c h w"]) -> Mapping[str, ndarray]:
         """Infer in FP32."""
         compiled = self._compiled.get(x_BCHW.shape)
         if compiled is None:
@@ -91,7 +91,7 @@ class OnnxRuntimePredictor:
     path: Path
     _session: Any = None  # onnxruntime.InferenceSession, untyped
 
-    def run(self, x_BCHW: Float[ndarray, "b c h w"]) -> Mapping[str, ndarray]:  # noqa: N803
+    def run(self, x_BCHW: Float[ndarray, "b c h w"]) -> Mapping[str, ndarray]:
         """Infer in FP32."""
         if self._session is None:
             import onnxruntime as ort  # noqa: PLC0415 (slow to import)

@@ -1,0 +1,113 @@
+"""The figures of a card, from predictions on cases the network never saw."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+from numpy import ndarray
+
+from medloop.evaluation.bootstrap import Statistic, interval_95
+from medloop.evaluation.classification import (
+    accuracy,
+    quadratic_weighted_kappa,
+    recall_by_class,
+    roc_auc,
+)
+from medloop.evaluation.precision_recall import ScoreCounts, average_precision
+from medloop.learning.card import Figure
+from medloop.models.plan import Plan
+from medloop.models.retina import exceedance, grade_of
+
+Predictions = Mapping[str, Any]
+
+
+def grading_figures(
+    plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
+) -> list[Figure]:
+    """Agreement of each scale, joint accuracy, and the referable decision (ICDR >= 2 or DME)."""
+    truth = np.concatenate([np.array(p["truth"]) for p in predictions])
+    logits = np.concatenate([np.array(p["logits"]) for p in predictions])
+    above = [exceedance(row, plan) for row in logits]
+    given = np.array([[grade_of(part) for part in row] for row in above])
+    icdr, dme = truth.T
+    referable = (icdr >= 2) | (dme > 0)
+    score = np.array([max(row[0][1], row[1][0]) for row in above])
+    called = score > 0.5
+
+    def kappa(column: int, classes: int) -> Statistic:
+        return lambda n: quadratic_weighted_kappa(
+            truth[n, column], given[n, column], classes=classes
+        )
+
+    statistics: dict[str, Statistic] = {
+        "ICDR quadratic-weighted kappa": kappa(0, 5),
+        "ICDR accuracy (five grades)": lambda n: accuracy(icdr[n], given[n, 0]),
+        "DME quadratic-weighted kappa": kappa(1, 3),
+        "DME accuracy (three grades)": lambda n: accuracy(dme[n], given[n, 1]),
+        "ICDR and DME both right": lambda n: float(np.mean((truth[n] == given[n]).all(axis=1))),
+        "referable AUC": lambda n: roc_auc(referable[n], score[n]),
+        "ICDR 2 or more AUC": lambda n: roc_auc(
+            icdr[n] >= 2, np.array([row[0][1] for row in above])[n]
+        ),
+        "referable sensitivity": lambda n: _share(called[n], referable[n]),
+        "referable specificity": lambda n: _share(~called[n], ~referable[n]),
+    }
+    for grade in range(5):
+        statistics[f"ICDR {grade} recall"] = _recall(icdr, given[:, 0], grade)
+    return _measure(statistics, len(truth), rng)
+
+
+def lesion_figures(
+    plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
+) -> list[Figure]:
+    """Area under precision-recall of each class, all pixels of all photographs pooled."""
+    positives = np.concatenate([np.array(p["positives"]) for p in predictions])
+    negatives = np.concatenate([np.array(p["negatives"]) for p in predictions])
+
+    def area(c: int) -> Statistic:
+        return lambda n: average_precision(
+            ScoreCounts(positives[n, c].sum(axis=0), negatives[n, c].sum(axis=0))
+        )
+
+    def dice(c: int) -> Statistic:
+        return lambda n: _dice(positives[n, c].sum(axis=0), negatives[n, c].sum(axis=0))
+
+    statistics: dict[str, Statistic] = {}
+    for c, name in enumerate(plan.classes):
+        statistics[f"{name} area under precision-recall"] = area(c)
+    for c, name in enumerate(plan.classes):
+        statistics[f"{name} best pooled Dice"] = dice(c)
+    return _measure(statistics, len(positives), rng)
+
+
+def pooled_counts(predictions: Sequence[Predictions]) -> list[ScoreCounts]:
+    """Score counts of each class over all photographs."""
+    positives = np.concatenate([np.array(p["positives"]) for p in predictions]).sum(axis=0)
+    negatives = np.concatenate([np.array(p["negatives"]) for p in predictions]).sum(axis=0)
+    return [ScoreCounts(p, n) for p, n in zip(positives, negatives, strict=True)]
+
+
+def _dice(positives: Int[ndarray, " s"], negatives: Int[ndarray, " s"]) -> float:
+    hits, alarms = np.cumsum(positives[::-1]), np.cumsum(negatives[::-1])
+    if hits[-1] == 0:
+        return float("nan")
+    return float(np.max(2 * hits / (hits[-1] + hits + alarms)))
+
+
+def _share(called: ndarray, among: ndarray) -> float:
+    return float(called[among].mean()) if among.any() else float("nan")
+
+
+def _recall(truth: ndarray, given: ndarray, grade: int) -> Callable[[ndarray], float]:
+    return lambda n: recall_by_class(truth[n], given[n], classes=5)[grade]
+
+
+def _measure(
+    statistics: Mapping[str, Statistic], cases: int, rng: np.random.Generator
+) -> list[Figure]:
+    figures = []
+    for name, statistic in statistics.items():
+        value, low, high = interval_95(statistic, cases=cases, rng=rng, draws=1000)
+        figures.append(Figure(name, value, low, high, cases))
+    return figures

