@@ -13,10 +13,9 @@ from medloop.clinical.report.language import (
     percent,
     person,
     say,
-    told,
 )
-from medloop.clinical.retina.phrases import NOTICES, WORDS
-from medloop.core.study import Notice, Patient
+from medloop.clinical.retina.phrases import WORDS
+from medloop.core.study import Patient
 
 EN, ZH = Language.ENGLISH, Language.CHINESE
 
@@ -25,7 +24,7 @@ def placeholders(text: str) -> set[str]:
     return {part.split("}")[0] for part in text.split("{")[1:]}
 
 
-@pytest.mark.parametrize("book", [FRAME, WORDS, NOTICES])
+@pytest.mark.parametrize("book", [FRAME, WORDS])
 def test_every_phrase_takes_the_same_numbers_in_both_languages(book):
     for key, (english, chinese) in book.items():
         assert english, key
@@ -46,22 +45,6 @@ def test_percent_has_a_space_in_english_and_none_in_chinese():
 @given(st.floats(0, 1, exclude_min=True, exclude_max=True))
 def test_percent_never_claims_certainty(share):
     assert percent(share, ZH) not in ("0%", "100%")
-
-
-def test_a_notice_is_translated_with_its_numbers():
-    book = {"focus": ("Focus {value}, limit {limit}.", "清晰度 {value}，下限 {limit}。")}
-    notice = Notice("focus", "Sharpness 0.1.", (("value", 0.1), ("limit", 0.3)))
-    assert told([notice], book, ZH) == ("清晰度 0.1，下限 0.3。",)
-
-
-def test_a_notice_without_translation_or_without_its_numbers_keeps_its_text():
-    book = {"focus": ("Focus {value}.", "清晰度 {value}。")}
-    notices = [Notice("focus", "Sharpness 0.1."), Notice("other", "Something else.")]
-    assert told(notices, book, ZH) == ("Sharpness 0.1.", "Something else.")
-
-
-def test_the_same_notice_is_told_once():
-    assert told([Notice("a", "Once."), Notice("b", "Once.")], {}, EN) == ("Once.",)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-"""The two languages of reports: phrases, names, dates, notices."""
+"""The two languages of reports: phrases, numbers, names, dates."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from medloop.core.study import Notice, Patient
+from medloop.core.study import Patient
 
 
 class Language(StrEnum):
@@ -107,27 +107,6 @@ def percent(share: float, language: Language) -> str:
     if 99.5 < value < 100:
         return f">{gap}99{gap}%"
     return f"{value:.0f}{gap}%"
-
-
-def told(notices: Iterable[Notice], book: Book, language: Language) -> tuple[str, ...]:
-    """Put notices into the reader's language; what has no translation stays English.
-
-    Equal lines are said once.
-    """
-    lines: dict[str, None] = {}
-    for notice in notices:
-        lines.setdefault(_tell(notice, book, language))
-    return tuple(lines)
-
-
-def _tell(notice: Notice, book: Book, language: Language) -> str:
-    if notice.code not in book:
-        return notice.text
-    try:
-        phrase = say(book, notice.code, language)
-        return phrase.format(**dict(notice.values))
-    except (KeyError, IndexError, ValueError):  # the phrase wants numbers the notice lacks
-        return notice.text
 
 
 def person(patient: Patient, language: Language) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from medloop.core.errors import ServiceError
@@ -29,12 +30,14 @@ def to_pdf(html: str) -> bytes:
         string=html, url_fetcher=weasyprint.URLFetcher(allowed_protocols={"data"})
     )
     identifier = hashlib.sha256(html.encode()).digest()[:16]
-    return page.write_pdf(font_config=_fonts(), pdf_identifier=identifier)
+    fonts, turn = _press()
+    with turn:
+        return page.write_pdf(font_config=fonts, pdf_identifier=identifier)
 
 
 @cache
-def _fonts() -> "FontConfiguration":
-    """One for the process: finding the fonts takes longer than setting a page."""
+def _press() -> tuple["FontConfiguration", Lock]:
+    """One for the process: finding fonts takes time, and Pango serves one thread at a time."""
     from weasyprint.text.fonts import FontConfiguration  # noqa: PLC0415 - as above
 
-    return FontConfiguration()
+    return FontConfiguration(), Lock()

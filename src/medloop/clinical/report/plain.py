@@ -6,7 +6,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from medloop.clinical.report.figures import heat, heat_ramp, overlay, shrink
-from medloop.clinical.report.language import FRAME, Language, percent, say, told
+from medloop.clinical.report.language import FRAME, Language, percent, say
+from medloop.clinical.report.notices import told
 from medloop.clinical.report.parts import Figure, Key, Ramp, Report, Table
 from medloop.core.finding import Assessment, Finding, Measurement, Result
 from medloop.core.image import Picture
@@ -31,7 +32,7 @@ def plain_report(case: Case, result: Result, *, language: Language) -> Report:
         headline=headline,
         figures=_figures(case, result, language),
         tables=_tables(result, language),
-        warnings=told((*case.warnings, *result.warnings), {}, language),
+        warnings=told((*case.warnings, *result.warnings), language),
     )
 
 

@@ -7,6 +7,7 @@ Ophthalmology 125:1608). Macular edema grades: IDRiD (Porwal 2018). Quadrants ar
 from collections.abc import Mapping
 
 from medloop.clinical.report.language import Book
+from medloop.clinical.report.notices import Translations
 
 WORDS: Book = {
     "title": (
@@ -19,6 +20,7 @@ WORDS: Book = {
     "eye_": ("Eye not stated", "眼别未提供"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),
+    "value_share": ("{value} ({share})", "{value}（{share}）"),
     # conclusion
     "icdr_0": ("No apparent diabetic retinopathy", "未见明显糖尿病性视网膜病变"),
     "icdr_1": (
@@ -212,7 +214,7 @@ WORDS: Book = {
     "limit_not_for": (
         "Not for children, in pregnancy, after laser, injection or vitrectomy, nor for "
         "ultra-wide-field, hand-held or smartphone photographs: not tested there.",
-        "不适用于儿童、孕妇，激光、注药或玻璃体手术后的眼，以及超广角、手持或手机拍摄的照片"
+        "不适用于儿童、孕妇，激光、玻璃体腔注药或玻璃体切割术后的眼，以及超广角、手持或手机拍摄的照片"
         "（未经验证）。",
     ),
     "limit_trained": (
@@ -227,8 +229,18 @@ WORDS: Book = {
     ),
 }
 
-# What the analysis and the readers may remark, by Notice.code.
-NOTICES: Book = {}
+# Chinese for what the analysis may remark, by Notice.code.
+NOTICES: Translations = {
+    "quality.focus": "对焦不清（清晰度 {value:.2f}，下限 {limit:.2f}）。",
+    "quality.contrast": "血管对比度不足（{value:.3f}，下限 {limit:.3f}）。",
+    "quality.dark": "曝光不足（亮度 {value:.0f}，下限 {limit:.0f}）。",
+    "quality.uneven": "照明不均匀（{value:.2f}，下限 {limit:.2f}）。",
+    "quality.shadow": "暗区遮挡占视野 {value:.0%}，超过 {limit:.0%}。",
+    "quality.burnt": "过曝区域占视野 {value:.0%}，超过 {limit:.0%}。",
+    "quality.field": "可见视野比例仅 {value:.0%}，低于 {limit:.0%}。",
+    "quality.frameless": "未见视野边缘，图像可能为照片的裁剪部分。",
+    "quality.macula": "黄斑不在视野内。",
+}
 
 SHIPPED_BUNDLES = frozenset({"retina_grading", "retina_lesions"})
 

@@ -6,7 +6,8 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from medloop.clinical.report.figures import heat, heat_ramp, overlay, shrink
-from medloop.clinical.report.language import Language, percent, say, told
+from medloop.clinical.report.language import Language, percent, say
+from medloop.clinical.report.notices import told
 from medloop.clinical.report.parts import Bar, Figure, Key, Ramp, Report, Scale, Tone
 from medloop.clinical.retina.lesions import KINDS, kind_of, lesion_table, tally
 from medloop.clinical.retina.phrases import NOTICES, ROMAN, SHIPPED_BUNDLES, WORDS
@@ -48,12 +49,12 @@ def retina_report(
         sentences=sentences,
         recommendation=say(WORDS, follow_up(result.assessments), language),
         guideline=say(WORDS, "guideline", language),
-        alerts=told(alerts, NOTICES, language),
+        alerts=told(alerts, language, NOTICES),
         figures=_figures(case, result, pictures, language),
         scales=_scales(result, language),
         tables=(lesion_table(result, language),),
         quality=say(WORDS, quality, language),
-        warnings=told(others, NOTICES, language),
+        warnings=told(others, language, NOTICES),
         limits=_limits(result, language),
     )
 
@@ -224,6 +225,9 @@ def _referable_scale(assessments: Mapping[str, Assessment], language: Language) 
     if not isinstance(referable, bool):
         return None
     value = say(WORDS, "yes" if referable else "no", language)
+    share = assessments.get("referable_probability")
+    if isinstance(share, float):
+        value = say(WORDS, "value_share", language, value=value, share=percent(share, language))
     about = say(WORDS, "about_referable", language)
     return Scale(say(WORDS, "scale_referable", language), value, about)
 

@@ -1,0 +1,52 @@
+"""What reading the files and judging the images remarked, in the reader's language.
+
+English is the notice's own text; Chinese is looked up by its code and filled with its values.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from medloop.clinical.report.language import Language
+from medloop.core.study import Notice
+
+# Chinese by Notice.code, with {placeholders} for Notice.values.
+Translations = Mapping[str, str]
+
+READING: Translations = {
+    "series-split": "该序列含多个容积；此为 {part}，共 {slices} 层。",
+    "parts-left-out": "该序列含 {volumes} 个容积，读取最大者（{slices} 层），略去 {left_out} 层。",
+    "duplicate-slices": "{slices} 层重复存储，已去除重复层。",
+    "no-thickness": "仅有一层且未注明层厚，按 1 mm 处理。",
+    "gantry-tilt": "机架倾斜 {tilt_deg:.1f}°，已重采样为垂直层面。",
+    "slices-displaced": "层面侧向错位最大 {drift_mm:.1f} mm，已重采样。",
+    "slices-missing": "缺少 {missing} 层（共 {slices} 层），已插值补齐。",
+    "irregular-slices": "层间距不一致（{low_mm:.2f}–{high_mm:.2f} mm），按 {gap_mm:.2f} mm 重采样。",
+    "nifti-no-orientation": "NIfTI 文件未注明方位，左右可能颠倒。",
+    "nifti-two-orientations": "NIfTI 的两种方位相差最大 {difference_mm:.2f} mm，采用 sform。",
+    "nan-replaced": "{voxels} 个体素无有效值，已置为最小值 {value:g}。",
+    "first-frame": "该对象含 {frames} 帧，仅读取第一帧。",
+    "report_pdf_left_out": "未生成 PDF 报告。",
+}
+
+
+def told(
+    notices: Iterable[Notice], language: Language, translations: Translations | None = None
+) -> tuple[str, ...]:
+    """Tell each notice once, as a sentence; what has no translation stays English."""
+    book = {**READING, **(translations or {})} if language is Language.CHINESE else {}
+    lines = (_translated(notice, book) or _sentence(notice.text) for notice in notices)
+    return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def _translated(notice: Notice, book: Translations) -> str:
+    if notice.code not in book:
+        return ""
+    try:
+        return book[notice.code].format(**dict(notice.values))
+    except (KeyError, ValueError):  # the values changed since the translation was written
+        return ""
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital, end with a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
