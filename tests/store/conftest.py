@@ -49,18 +49,52 @@ def postgres(tmp_path_factory) -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path) -> Iterator[str]:
-    """URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'store' / 'medloop.db'}"
-        return
+def _new_database(server: str, name: str, *, template: str = "template1") -> str:
     psycopg = import_module("psycopg")
-    server = request.getfixturevalue("postgres")
-    name = f"test_{uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield server.replace("/postgres?", f"/{name}?")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(scope="session")
+def sqlite_model(tmp_path_factory) -> Path:
+    """A migrated database without rows, to copy: migrating takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("model")
+    open_store(folder).close()
+    return folder / "medloop.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_model(postgres, tmp_path_factory) -> str:
+    url = _new_database(postgres, "model")
+    open_store(tmp_path_factory.mktemp("model"), url).close()
+    return "model"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def empty_url(request, engine, tmp_path) -> str:
+    """URL of a database without tables."""
+    if engine == "sqlite":
+        return f"sqlite:///{tmp_path / 'store' / 'medloop.db'}"
+    return _new_database(request.getfixturevalue("postgres"), f"test_{uuid4().hex}")
+
+
+@pytest.fixture
+def url(request, engine, tmp_path) -> str:
+    """URL of a database that is up to date."""
+    if engine == "sqlite":
+        (tmp_path / "store").mkdir()
+        model = request.getfixturevalue("sqlite_model")
+        shutil.copyfile(model, tmp_path / "store" / "medloop.db")
+        return f"sqlite:///{tmp_path / 'store' / 'medloop.db'}"
+    model = request.getfixturevalue("postgres_model")
+    server = request.getfixturevalue("postgres")
+    return _new_database(server, f"test_{uuid4().hex}", template=model)
 
 
 @pytest.fixture
@@ -71,8 +105,10 @@ def store(tmp_path, url) -> Iterator[Store]:
 
 
 @pytest.fixture
-def embedded(tmp_path) -> Iterator[Store]:
+def embedded(tmp_path, sqlite_model) -> Iterator[Store]:
     """A store as it is by default: SQLite in its folder."""
+    (tmp_path / "store").mkdir()
+    shutil.copyfile(sqlite_model, tmp_path / "store" / "medloop.db")
     opened = open_store(tmp_path / "store")
     yield opened
     opened.close()

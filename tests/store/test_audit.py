@@ -96,6 +96,7 @@ def test_a_log_cut_short_is_found_with_a_head_from_before(audit):
         audit.verify(head=head)
 
 
+@pytest.mark.slow
 def test_processes_append_to_one_chain(store, url, tmp_path):
     script = """
         import sys

@@ -24,9 +24,9 @@ def test_migrations_lead_to_the_tables_that_the_code_expects(store):
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-@pytest.mark.parametrize("version", ["0001", "0002"])
-def test_a_store_of_an_earlier_version_keeps_its_studies(tmp_path, url, version):
-    old = connect(url)
+@pytest.mark.parametrize("version", ["0001", "0002", "0003"])
+def test_a_store_of_an_earlier_version_keeps_its_studies(tmp_path, empty_url, version):
+    old = connect(empty_url)
     Path(tmp_path / "store").mkdir()
     upgrade(old, to=version)
     with old.writing() as connection:
@@ -37,15 +37,15 @@ def test_a_store_of_an_earlier_version_keeps_its_studies(tmp_path, url, version)
             )
         )
     old.engine.dispose()
-    store = open_store(tmp_path / "store", url)
+    store = open_store(tmp_path / "store", empty_url)
     assert store.catalog.studies() == ("1.2",)
     assert store.jobs.add("1.2", "retina", ("1.2.3",), now=NOON)
     store.close()
 
 
-def test_opening_again_keeps_everything(tmp_path, url):
+def test_opening_again_keeps_everything(tmp_path, empty_url):
     for expected in ((), ("1.2",), ("1.2",)):
-        store = open_store(tmp_path / "store", url)
+        store = open_store(tmp_path / "store", empty_url)
         assert store.catalog.studies() == expected
         store.receive(a_study(tmp_path / "scans"), now=NOON)
         store.close()
@@ -60,9 +60,9 @@ def test_a_database_from_the_future_is_left_alone(tmp_path, url):
         open_store(tmp_path / "store", url)
 
 
-def test_a_migration_that_fails_changes_nothing(tmp_path, url):
+def test_a_migration_that_fails_changes_nothing(tmp_path, empty_url):
     (tmp_path / "store").mkdir()
-    database = connect(url)
+    database = connect(empty_url)
     with database.writing() as connection:
         connection.execute(text("CREATE TABLE audit (id INTEGER)"))
     with pytest.raises(ServiceError if database.is_sqlite else Exception, match="audit"):
@@ -86,6 +86,7 @@ def test_sqlite_is_safe_by_default(embedded):
     }
 
 
+@pytest.mark.slow
 def test_processes_may_open_a_new_store_at_the_same_time(tmp_path):
     script = """
         import sys
@@ -117,10 +118,10 @@ def test_a_server_that_is_away_is_a_service_error(tmp_path):
         open_store(tmp_path, f"postgresql://medloop@/none?host={tmp_path}")
 
 
-@pytest.mark.parametrize("url", ["no url", "mysql://host/db", "sqlite+what:///x"])
-def test_a_url_that_cannot_be_meant_is_bad_input(tmp_path, url):
+@pytest.mark.parametrize("odd", ["no url", "mysql://host/db", "sqlite+what:///x"])
+def test_a_url_that_cannot_be_meant_is_bad_input(tmp_path, odd):
     with pytest.raises(InputError, match="database"):
-        open_store(tmp_path, url)
+        open_store(tmp_path, odd)
 
 
 def test_a_message_never_holds_values(embedded):

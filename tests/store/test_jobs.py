@@ -80,7 +80,7 @@ def test_a_worker_back_from_the_dead_cannot_end_the_job_of_another(jobs):
     claim(jobs, at=NOON + LEASE, worker="w2")
     for act in (
         lambda: jobs.move(dead, JobState.DONE, now=NOON),
-        lambda: jobs.send(dead, "1.2/retina", now=NOON),
+        lambda: jobs.release(dead, now=NOON),
         lambda: jobs.retry(dead, "", now=NOON),
         lambda: jobs.renew(dead, now=NOON),
     ):
@@ -121,7 +121,7 @@ def test_a_failing_service_is_tried_later_and_later_and_then_given_up(jobs):
 
 
 def test_sending_is_a_step_of_its_own_with_its_own_attempts(jobs):
-    job = jobs.send(claim(jobs), "1.2/retina", now=NOON)
+    job = jobs.move(claim(jobs), JobState.SENDING, now=NOON, folder="1.2/retina")
     assert (job.state, job.attempts, job.folder) == (JobState.SENDING, 0, "1.2/retina")
     job = claim(jobs)
     assert (job.state, job.attempts) == (JobState.SENDING, 1)
@@ -159,6 +159,12 @@ def test_an_ending_is_claimed_by_nobody(jobs):
         jobs.move(claim(jobs), end, now=NOON)
     claim(jobs)
     assert claim(jobs, at=NOON + LEASE / 2) is None
+
+
+def test_a_released_job_may_be_claimed_at_once_and_was_not_tried(jobs):
+    jobs.release(claim(jobs), now=NOON)
+    job = claim(jobs)
+    assert (job.state, job.attempts, job.claims) == (JobState.RUNNING, 1, 2)
 
 
 def test_an_unknown_job_is_bad_input(jobs):

@@ -1,15 +1,26 @@
 """A run ends as the class of its error says, and never raises."""
 
 import logging
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from medloop.core.errors import GeometryError, InputError, ServiceError, UnsuitableError
+from medloop.core.record import to_json, to_record
 from medloop.core.study import Notice
-from medloop.workflow.worker import Ending, Outcome, run
-from tests.workflow.cases import Grade, Shelf, a_study
+from medloop.store import JobState
+from medloop.store.jobs import LEASE, TRIES
+from medloop.workflow.dispatch import FolderDestination
+from medloop.workflow.routing import instances_of, route
+from medloop.workflow.worker import Bench, Ending, Outcome, run, work
+from tests.workflow.cases import NOON, Grade, Shelf, a_study
 
 BLURRED = Notice("blurred", "focus 0.1 is under 0.3")
 GUESSED = Notice("spacing_guessed", "no pixel spacing")
@@ -76,3 +87,172 @@ def test_reading_time_and_warnings_reach_the_result_once():
     (result,) = kept
     assert result.timings_s == {"prepare": 0.1, "infer": 0.2, "post": 0.3, "read": 1.0}
     assert result.warnings == (BLURRED, GUESSED)
+
+
+def write_record(case, result, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    text = to_json(to_record(result, case.study, case.selection.source))
+    (folder / "result.json").write_text(text, encoding="utf-8")
+
+
+@dataclass
+class Now:
+    """A clock that somebody sets."""
+
+    at: object = NOON
+
+    def __call__(self):
+        return self.at
+
+
+@dataclass
+class Fickle:
+    """A destination that is away the first few times."""
+
+    failures: int
+    delivered: list[str] = field(default_factory=list)
+
+    def send(self, study, products):
+        if self.failures:
+            self.failures -= 1
+            raise ServiceError("PACS is away")
+        self.delivered.append(products.name)
+
+
+@pytest.fixture
+def bench(store):
+    """A bench whose archive is a shelf, with two photographs waiting for `grade`."""
+    study = a_study(photographs=2)
+    store.catalog.add(study, now=NOON)
+    for each in route([study], [Grade()]):
+        store.jobs.add(study.uid, "grade", instances_of(each.selection), now=NOON)
+    return Bench("w1", Shelf((study,)), write_record, now=Now())
+
+
+def test_the_loop_ends_every_job_that_waits_and_keeps_its_result(store, bench):
+    assert work(store, [Grade()], bench, once=True) == 2
+    assert store.jobs.counts()[JobState.DONE] == 2
+    kept = store.results.of_study("2.25.1")
+    assert [each.folder for each in kept] == ["2.25.1/grade-1", "2.25.1/grade-2"]
+    assert [each.products for each in kept] == [("result.json",)] * 2
+    assert [each.record["study"]["uid"] for each in kept] == ["2.25.1"] * 2
+    assert [job.folder for job in store.jobs.all()] == [each.folder for each in kept]
+    store.audit.verify()
+    assert [entry.action for entry in store.audit.entries()] == ["analyzed"] * 2
+    assert work(store, [Grade()], bench, once=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (UnsuitableError("no photograph"), JobState.SKIPPED),
+        (InputError("no pixels"), JobState.FAILED),
+        (ServiceError("no pixels"), JobState.WAITING),
+        (ZeroDivisionError(), JobState.FAILED),
+    ],
+)
+def test_in_the_loop_the_error_decides_too(store, bench, error, state):
+    work(store, [Grade(error=error)], bench, once=True)
+    jobs = store.jobs.all(state=state)
+    assert len(jobs) == 2
+    assert {job.reason for job in jobs} == {str(error) or "internal error: ZeroDivisionError"}
+
+
+def test_a_job_that_names_what_the_study_lacks_fails(store, bench):
+    store.jobs.add("2.25.1", "grade", ("9.9",), now=NOON - timedelta(days=1))
+    work(store, [Grade()], bench, once=True)
+    (failed,) = store.jobs.all(state=JobState.FAILED)
+    assert "holds 0 of the 1" in failed.reason
+
+
+def test_results_are_delivered_in_a_step_of_their_own(store, bench, tmp_path):
+    bench = replace(bench, destinations=[FolderDestination(tmp_path / "out")])
+    assert work(store, [Grade()], bench, once=True) == 4
+    assert store.jobs.counts()[JobState.DONE] == 2
+    delivered = sorted(path.parent.name for path in tmp_path.glob("out/*/*/result.json"))
+    assert delivered == ["grade-1", "grade-2"]
+
+
+def test_a_delivery_is_repeated_without_analyzing_again(store, bench):
+    written = []
+
+    def write(case, result, folder):
+        written.append(folder.name)
+        write_record(case, result, folder)
+
+    pacs = Fickle(failures=3)
+    bench = replace(bench, destinations=[pacs], write=write)
+    for _ in range(4):
+        work(store, [Grade()], bench, once=True)
+        bench.now.at += timedelta(hours=1)
+    assert sorted(written) == sorted(pacs.delivered) == ["grade-1", "grade-2"]
+    assert store.jobs.counts()[JobState.DONE] == 2
+
+
+def test_a_delivery_that_never_works_fails_and_keeps_the_result(store, bench):
+    bench = replace(bench, destinations=[Fickle(failures=1000)])
+    for _ in range(TRIES + 1):
+        work(store, [Grade()], bench, once=True)
+        bench.now.at += timedelta(hours=1)
+    failed = store.jobs.all(state=JobState.FAILED)
+    assert ["PACS is away" in job.reason for job in failed] == [True, True]
+    assert len(store.results.of_study("2.25.1")) == 2
+
+
+def test_a_worker_told_to_stop_gives_its_job_back(store, bench):
+    with pytest.raises(KeyboardInterrupt):
+        work(store, [Grade(error=KeyboardInterrupt())], bench, once=True)
+    assert store.jobs.counts()[JobState.WAITING] == 2
+    assert work(store, [Grade()], bench, once=True) == 2
+
+
+def test_a_worker_waits_for_more_until_it_is_told_to_stop(store, bench):
+    naps = []
+
+    def sleep(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work(store, [Grade()], replace(bench, sleep=sleep), once=False)
+    assert store.jobs.counts()[JobState.DONE] == 2
+
+
+def test_a_job_taken_over_meanwhile_is_left_to_its_new_worker(store, bench, caplog):
+    def slow(case, result, folder):
+        write_record(case, result, folder)
+        bench.now.at += LEASE
+        assert store.jobs.claim("w2", ["grade"], now=bench.now())
+
+    work(store, [Grade()], replace(bench, write=slow), once=True)
+    assert "job 1 was taken over" in caplog.text
+    assert store.jobs.get(1).state is JobState.RUNNING
+
+
+KILLED = """
+    import os, signal, sys
+    from dataclasses import dataclass
+    from pathlib import Path
+    from medloop.store import open_store
+    from medloop.workflow.worker import Bench, work
+    from tests.workflow.cases import NOON, Grade, Shelf, a_study
+
+    def die(case, result, folder):
+        folder.mkdir(parents=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    bench = Bench("dead", Shelf((a_study(photographs=2),)), die, now=lambda: NOON)
+    work(open_store(Path(sys.argv[1])), [Grade()], bench, once=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_job_of_a_killed_worker_is_done_by_another(store, bench):
+    command = [sys.executable, "-c", textwrap.dedent(KILLED), str(store.root)]
+    killed = subprocess.run(command, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert work(store, [Grade()], bench, once=True) == 1
+    bench.now.at += LEASE
+    assert work(store, [Grade()], bench, once=True) == 1
+    assert store.jobs.counts()[JobState.DONE] == 2

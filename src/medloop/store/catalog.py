@@ -1,5 +1,6 @@
 """What has arrived: studies, series and instances, without pixels."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -10,6 +11,7 @@ from medloop.core.errors import InputError
 from medloop.core.study import (
     Content,
     Instance,
+    Notice,
     Patient,
     Series,
     SeriesUid,
@@ -252,7 +254,8 @@ class Catalog:
 
 def _facts(series: Series) -> dict[str, object]:
     facts = {name: getattr(series, name) for name in SERIES_FACTS}
-    return facts | {"content": series.content.value}
+    notices = json.dumps([(each.code, each.text, each.values) for each in series.notices])
+    return facts | {"content": series.content.value, "notices": notices}
 
 
 def _series(row: RowMapping, instances: tuple[Instance, ...]) -> Series:
@@ -260,6 +263,10 @@ def _series(row: RowMapping, instances: tuple[Instance, ...]) -> Series:
         uid=SeriesUid(row["uid"]),
         content=Content(row["content"]),
         instances=instances,
+        notices=tuple(
+            Notice(code, text, tuple((name, value) for name, value in values))
+            for code, text, values in json.loads(row["notices"])
+        ),
         **{name: row[name] for name in SERIES_FACTS},
     )
 

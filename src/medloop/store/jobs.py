@@ -152,8 +152,10 @@ class Jobs:
         """Ask for more time; raises `ServiceError` if the job is no longer the worker's own."""
         self._change(job, lease=now + lease, changed=now)
 
-    def move(self, job: Job, to: JobState, *, now: datetime, reason: str = "") -> Job:
-        """End a claim, or a wait for a person, in another state.
+    def move(
+        self, job: Job, to: JobState, *, now: datetime, reason: str = "", folder: str = ""
+    ) -> Job:
+        """End a claim, or a wait for a person, in another state; `folder` holds the products.
 
         Raises
         ------
@@ -165,17 +167,21 @@ class Jobs:
         if to not in LEGAL[job.state]:
             raise ValueError(f"a job that is {job.state} cannot become {to}")
         return self._change(
-            job, state=to.value, reason=reason, attempts=0, lease=None, due=now, changed=now
+            job,
+            state=to.value,
+            reason=reason,
+            folder=folder or job.folder,
+            attempts=0,
+            lease=None,
+            due=now,
+            changed=now,
         )
 
-    def send(self, job: Job, folder: str, *, now: datetime) -> Job:
-        """Say that the products are written into a folder and wait to be delivered."""
-        if job.state is not JobState.RUNNING:
-            raise ValueError(f"a job that is {job.state} has no new products")
-        state = JobState.SENDING.value
-        return self._change(
-            job, state=state, folder=folder, attempts=0, lease=None, due=now, changed=now
-        )
+    def release(self, job: Job, *, now: datetime) -> None:
+        """Give a claimed job back untried, as a worker does that is told to stop."""
+        state = JobState.WAITING if job.state is JobState.RUNNING else job.state
+        fewer = job.attempts - 1
+        self._change(job, state=state.value, attempts=fewer, lease=None, due=now, changed=now)
 
     def retry(self, job: Job, reason: str, *, now: datetime) -> Job:
         """Try again later, at growing intervals, and fail after `TRIES` attempts.

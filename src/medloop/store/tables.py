@@ -57,6 +57,7 @@ series = Table(
     Column("columns", Integer, nullable=False),
     Column("slice_mm", Float),
     Column("frame_of_reference", String),
+    Column("notices", Text, nullable=False, server_default="[]"),
 )
 
 instances = Table(
