@@ -19,7 +19,6 @@ from medloop.dicom.write import dicom_objects, save
 from medloop.dicom.write.attributes import source_headers
 from medloop.dicom.write.seg import segmentation
 from tests.dicom.phantoms_written import (
-    NOW,
     a_ball,
     ct_case,
     dicom_case,
@@ -166,7 +165,7 @@ def test_any_turned_grid_is_matched_to_the_source(tmp_path, order, flips):
     turned = replace(
         result, labels=LabelMap(np.ascontiguousarray(array), upright.segments, grid)
     )
-    seg = segmentation(turned, source_headers(case), now=NOW)
+    seg = segmentation(turned, source_headers(case))
     assert (seg.Rows, seg.Columns) == (40, 48)
     source = seg.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0]
     assert source.SourceImageSequence[0].SpatialLocationsPreserved == "YES"

@@ -1,6 +1,6 @@
 """Results as DICOM objects that a PACS accepts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jaxtyping import UInt8
@@ -10,6 +10,7 @@ from pydicom import Dataset
 from medloop.core.finding import Result
 from medloop.core.image import Picture
 from medloop.core.study import Case
+from medloop.dicom.header import quiet
 from medloop.dicom.write.attributes import source_headers
 from medloop.dicom.write.heatmap import capture
 from medloop.dicom.write.pdf import encapsulated_pdf
@@ -41,34 +42,41 @@ def dicom_objects(
     InputError
         If the source cannot be read again, or does not fit the result.
     """
-    now = result.provenance.finished
     objects: dict[str, Dataset] = {}
     sources: tuple[Dataset, ...] = ()
-    if case.selection.series[0].instances[0].sop_class:
-        sources = source_headers(case)
-    elif isinstance(case.images[0], Picture):
-        objects["photograph.dcm"] = photograph(case, now=now)
-        sources = (objects["photograph.dcm"],)
-    if sources:
-        seg = segmentation(result, sources, now=now)
-        if seg is not None:
-            objects["seg.dcm"] = seg
-        objects["sr.dcm"] = structured_report(result, sources, seg, now=now)
-        methods = "; ".join(f"{h.name}: {h.method}" for h in result.heat_maps)
-        for name in _CAPTURES:
-            if rendered is not None and name in rendered:
-                objects[f"{name}.dcm"] = capture(
-                    name,
-                    rendered[name],
-                    result.provenance,
-                    sources,
-                    now=now,
-                    description=methods if name == "heatmap" else "",
-                )
-    if pdf is not None:
-        objects["report.dcm"] = encapsulated_pdf(
-            pdf, result.provenance, case.study, sources, now=now
-        )
+    with quiet():  # pydicom's remarks quote the values of the source
+        if case.selection.series[0].instances[0].sop_class:
+            sources = source_headers(case)
+        elif isinstance(case.images[0], Picture):
+            objects["photograph.dcm"] = photograph(case, now=result.provenance.finished)
+            sources = (objects["photograph.dcm"],)
+        if sources:
+            objects |= _about(result, sources, rendered or {})
+        if pdf is not None:
+            objects["report.dcm"] = encapsulated_pdf(
+                pdf, result.provenance, case.study, sources
+            )
+    return objects
+
+
+def _about(
+    result: Result,
+    sources: Sequence[Dataset],
+    rendered: Mapping[str, UInt8[ndarray, "y x 3"]],
+) -> Mapping[str, Dataset]:
+    """Make the objects that speak about images."""
+    objects: dict[str, Dataset] = {}
+    seg = segmentation(result, sources)
+    if seg is not None:
+        objects["seg.dcm"] = seg
+    objects["sr.dcm"] = structured_report(result, sources, seg)
+    methods = "; ".join(f"{heat.name}: {heat.method}" for heat in result.heat_maps)
+    for name in _CAPTURES:
+        if name in rendered:
+            description = methods if name == "heatmap" else ""
+            objects[f"{name}.dcm"] = capture(
+                name, rendered[name], result.provenance, sources, description=description
+            )
     return objects
 
 

@@ -85,7 +85,7 @@ def finding_group(
 def assessment_group(result: Result, evidence: Evidence) -> Dataset:
     """Write the assessments and warnings of a result after TID 1501."""
     provenance = result.provenance
-    items = _opening(ASSESSMENTS, provenance)
+    items = [*_opening(ASSESSMENTS, provenance), *_weights(provenance)]
     site = SITES.get(provenance.analysis)
     if site is not None:
         items.append(code_item(SITE, site, Relation.MODIFIER))
@@ -96,31 +96,29 @@ def assessment_group(result: Result, evidence: Evidence) -> Dataset:
     return container(GROUP, items, template="1501")
 
 
-def algorithm(provenance: Provenance) -> list[Dataset]:
-    """Say what computed this (TID 4019)."""
-    family, name = dcm("111000", "Algorithm Family"), dcm("111001", "Algorithm Name")
-    version, parameters = (
-        dcm("111003", "Algorithm Version"),
-        dcm("111002", "Algorithm Parameters"),
-    )
+def _opening(name: str, provenance: Provenance) -> list[Dataset]:
+    """Name a group, and what computed it (TID 4019)."""
+    algorithm, version = dcm("111001", "Algorithm Name"), dcm("111003", "Algorithm Version")
     return [
-        code_item(family, ALGORITHM_FAMILY, Relation.MODIFIER),
-        text_item(name, f"medloop {provenance.analysis}", Relation.MODIFIER),
+        text_item(TRACKING, name, Relation.CONTEXT),
+        uid_item(_TRACKING_UID, result_uid(provenance, name)),
+        text_item(algorithm, f"medloop {provenance.analysis}", Relation.MODIFIER),
         text_item(version, provenance.version, Relation.MODIFIER),
+    ]
+
+
+def _weights(provenance: Provenance) -> list[Dataset]:
+    """Say once which kind of algorithm it was, with which weights (TID 4019)."""
+    parameters = dcm("111002", "Algorithm Parameters")
+    family = code_item(dcm("111000", "Algorithm Family"), ALGORITHM_FAMILY, Relation.MODIFIER)
+    return [
+        family,
         *(
             text_item(
                 parameters, f"{w.bundle} {w.version} sha256 {w.sha256}", Relation.MODIFIER
             )
             for w in provenance.weights
         ),
-    ]
-
-
-def _opening(name: str, provenance: Provenance) -> list[Dataset]:
-    return [
-        text_item(TRACKING, name, Relation.CONTEXT),
-        uid_item(_TRACKING_UID, result_uid(provenance, name)),
-        *algorithm(provenance),
     ]
 
 

@@ -1,7 +1,6 @@
 """Rendered pictures (heat map, overlay) become Secondary Captures."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -24,7 +23,6 @@ def capture(
     provenance: Provenance,
     sources: Sequence[Dataset],
     *,
-    now: datetime,
     description: str = "",
 ) -> Dataset:
     """Store a rendered RGB picture as baseline JPEG (PS3.3 A.8.1).
@@ -44,7 +42,7 @@ def capture(
         series_description=f"medloop {provenance.analysis}: {name}",
         modality="OT",
     )
-    dataset = new_dataset(identity, sources[0], now)
+    dataset = new_dataset(identity, sources[0], provenance.finished)
     dataset.ConversionType = "WSD"
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.DerivationDescription = (

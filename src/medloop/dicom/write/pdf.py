@@ -1,7 +1,6 @@
 """The report a person reads becomes an Encapsulated PDF."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from pydicom import Dataset
 
@@ -18,8 +17,6 @@ def encapsulated_pdf(
     provenance: Provenance,
     study: Study,
     sources: Sequence[Dataset] = (),
-    *,
-    now: datetime,
 ) -> Dataset:
     """Store a PDF with the identity of its study (PS3.3 A.45.1)."""
     title = f"medloop {provenance.analysis} report"
@@ -31,7 +28,7 @@ def encapsulated_pdf(
         series_description=title,
         modality="DOC",
     )
-    dataset = new_dataset(identity, sources[0] if sources else study, now)
+    dataset = new_dataset(identity, sources[0] if sources else study, provenance.finished)
     dataset.ConversionType = "WSD"
     dataset.BurnedInAnnotation = "YES"
     dataset.AcquisitionDateTime = ""

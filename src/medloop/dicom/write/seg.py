@@ -1,10 +1,8 @@
 """Labels become a binary Segmentation that refers to the images they were drawn on."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 import numpy as np
-from jaxtyping import Integer
 from numpy import ndarray
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
@@ -28,9 +26,7 @@ SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 _DERIVATION = dcm("113076", "Segmentation")
 
 
-def segmentation(
-    result: Result, sources: Sequence[Dataset], *, now: datetime
-) -> Dataset | None:
+def segmentation(result: Result, sources: Sequence[Dataset]) -> Dataset | None:
     """Write the labels of a result (PS3.3 A.51), or None where nothing is labeled.
 
     `sources` are the headers of the images the labels lie on: the slices of a volume in any
@@ -48,7 +44,7 @@ def segmentation(
     if result.labels is None or not segments:
         return None
     planes = lay_out(result.labels, sources)
-    dataset = new_dataset(_identity(result.provenance), sources[0], now)
+    dataset = new_dataset(_identity(result.provenance), sources[0], result.provenance.finished)
     _describe(dataset, result.provenance, planes, sources)
     items = [
         _segment(number, label, segment, result.provenance)
@@ -68,14 +64,9 @@ def present_segments(labels: LabelMap | None) -> Mapping[int, Segment]:
     """Return the described labels that have at least one pixel, in ascending order."""
     if labels is None:
         return {}
-    there = _labels_in(labels.array)
-    return {label: s for label, s in sorted(labels.segments.items()) if label in there}
-
-
-def _labels_in(array: Integer[ndarray, "*shape"]) -> set[int]:
-    if array.dtype != np.uint8:
-        return {int(n) for n in np.unique(array) if n > 0}
-    return {n for n in np.flatnonzero(np.bincount(array.reshape(-1))).tolist() if n > 0}
+    return {
+        n: s for n, s in sorted(labels.segments.items()) if n > 0 and (labels.array == n).any()
+    }
 
 
 def _identity(provenance: Provenance) -> Identity:
@@ -147,10 +138,10 @@ def _algorithm(provenance: Provenance) -> Dataset:
 
 def _store(dataset: Dataset, planes: Planes, labels: Sequence[int]) -> None:
     """Write the frames that have pixels, segment by segment, and say where each belongs."""
-    slices: dict[int, list[int]] = {label: [] for label in labels}
-    for index, plane in enumerate(planes.array):
-        for label in _labels_in(plane).intersection(slices):
-            slices[label].append(index)
+    slices = {
+        label: [index for index, plane in enumerate(planes.array) if (plane == label).any()]
+        for label in labels
+    }
     is_spatial = planes.orientation is not None
     _describe_dimensions(dataset, is_spatial=is_spatial)
     dataset.SharedFunctionalGroupsSequence = [_shared(planes)]

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 
 from pydicom import Dataset
 
@@ -38,7 +37,7 @@ _MEASUREMENTS = dcm("126010", "Imaging Measurements")
 
 
 def structured_report(
-    result: Result, sources: Sequence[Dataset], seg: Dataset | None, *, now: datetime
+    result: Result, sources: Sequence[Dataset], seg: Dataset | None
 ) -> Dataset:
     """Write findings and assessments (PS3.3 A.35.13; PS3.16 TID 1500, 1410, 1411, 1501, 4019).
 
@@ -67,7 +66,7 @@ def structured_report(
         template="1500",
         is_root=True,
     )
-    dataset = new_dataset(_identity(provenance), sources[0], now)
+    dataset = new_dataset(_identity(provenance), sources[0], provenance.finished)
     dataset.update(root)
     dataset.CompletionFlag = "COMPLETE"
     dataset.VerificationFlag = "UNVERIFIED"
