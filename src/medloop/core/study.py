@@ -87,11 +87,15 @@ class Selection:
 
     @property
     def source(self) -> str:
-        """The file or series folder a person would name."""
+        """The file or series folder a person would name.
+
+        A photograph of several in a series is named within the folder of the series.
+        """
         first = self.series[0]
-        return (
-            str(first.instances[0].path) if first.content is Content.PICTURES else first.source
-        )
+        name = first.instances[0].path.name
+        if first.content is not Content.PICTURES or Path(first.source).name == name:
+            return first.source
+        return f"{first.source}/{name}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
