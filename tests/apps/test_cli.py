@@ -97,7 +97,7 @@ def test_settings_come_from_the_file_and_variables_overrule_it(tmp_path):
     settings = load_settings({"MEDLOOP_CONFIG": str(file), "MEDLOOP_HOME": str(tmp_path)})
     assert settings.language == "zh"
     assert settings.home == tmp_path
-    assert settings.database_url == f"sqlite:///{tmp_path}/medloop.db"
+    assert settings.bundles == tmp_path / "bundles"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class _OneLine(logging.Formatter):
 
 @contextmanager
 def logging_to_stderr() -> Iterator[None]:
-    """Show warnings and errors of medloop, and no chatter of libraries, while the block runs."""
+    """Show warnings and errors of medloop, and none of libraries, while the block runs."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine())
     handler.setLevel(logging.WARNING)

@@ -133,10 +133,11 @@ def _decoders() -> Iterator[Check]:
     known = decodings()
     for decoding in known:
         if decoding.plugins:
-            yield Check("decoders", decoding.name, Health.GOOD, ", ".join(decoding.plugins))
+            detail = f"{decoding.name}: {', '.join(decoding.plugins)}"
+            yield Check("decoders", decoding.uid, Health.GOOD, detail)
         elif decoding.missing:
             advice = decoding.missing[0]
-            yield Check("decoders", decoding.name, Health.OPTIONAL, "", advice)
+            yield Check("decoders", decoding.uid, Health.OPTIONAL, decoding.name, advice)
     without = sum(not decoding.plugins and not decoding.missing for decoding in known)
     why = f"{without} transfer syntaxes (video, JPIP, JPEG 2000 part 2) have no decoder"
     yield Check("decoders", "others", Health.OPTIONAL, why)

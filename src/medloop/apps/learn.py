@@ -1,13 +1,18 @@
 """``medloop train`` and ``medloop evaluate``: thin, since learning is where the work is."""
 
 from argparse import Namespace
+from datetime import timedelta
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from medloop.apps.bundles import find_bundle
-from medloop.apps.console import Exit, UsageError, say
+from medloop.apps.console import Exit, UsageError, note, say
 from medloop.apps.output import require_folder
 from medloop.apps.settings import Settings
 from medloop.core.errors import ServiceError
+
+if TYPE_CHECKING:
+    from medloop.learning.train import Milestone
 
 
 def train(options: Namespace) -> Exit:
@@ -21,22 +26,30 @@ def train(options: Namespace) -> Exit:
         If a setting is not ``key=value`` or the data are not there.
     """
     _require_torch()
+    from medloop.learning.recipes import recipe_named
+    from medloop.learning.train import Order
     from medloop.learning.train import train as learn
 
     _require_data(options)
     require_folder(options.out)
-    overrides = dict(_pair(text) for text in options.overrides)
-    learn(
-        options.recipe,
-        options.data,
-        options.out,
-        settings=overrides,
-        seed=options.seed,
-        resume=options.resume,
-        device=options.device,
+    recipe = recipe_named(options.recipe, dict(_pair(text) for text in options.overrides))
+    order = Order(
+        recipe, options.data, options.out, options.seed, options.device, options.resume
     )
+    if learn(order, report=_note_epoch) is None:
+        note(f"{options.out}: folds are kept; a bundle comes with the final network")
+        return Exit.DONE
     say(str(options.out))
     return Exit.DONE
+
+
+def _note_epoch(milestone: "Milestone") -> None:
+    done = milestone.progress
+    left = timedelta(seconds=round(milestone.left_s))
+    note(
+        f"{milestone.part} epoch {done.epoch}/{done.epochs} loss {done.loss:.4f}"
+        f" {done.seconds:.1f} s, {left} left"
+    )
 
 
 def evaluate(options: Namespace, settings: Settings) -> Exit:

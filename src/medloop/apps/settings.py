@@ -29,24 +29,9 @@ class Settings:
         _one_of("precision", self.precision, PRECISIONS)
 
     @property
-    def archive(self) -> Path:
-        """Folder of received files."""
-        return self.home / "archive"
-
-    @property
-    def results(self) -> Path:
-        """Folder of result folders made by the worker."""
-        return self.home / "results"
-
-    @property
     def bundles(self) -> Path:
         """Folder of installed bundles, one folder each."""
         return self.home / "bundles"
-
-    @property
-    def database_url(self) -> str:
-        """SQLAlchemy URL of catalog and jobs."""
-        return self.database or f"sqlite:///{self.home / 'medloop.db'}"
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
