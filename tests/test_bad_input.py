@@ -88,7 +88,7 @@ def half_a_jpeg_header(path):
 
 
 def dicom_without_its_end(path):
-    path.write_bytes(A_CT.read_bytes()[:1000])
+    path.write_bytes(A_CT.read_bytes()[:300])
 
 
 def only_the_dicom_prefix(path):
@@ -231,6 +231,13 @@ def test_an_empty_folder_suits_no_analysis(tmp_path, capsys):
     (tmp_path / "nothing").mkdir()
     run = Run(tmp_path, capsys, tmp_path / "nothing")
     assert run.code in (3, 4)
+
+
+def test_a_truncated_picture_is_refused_also_after_a_report_was_printed(tmp_path, capsys):
+    half_a_png(tmp_path / "z.bin")
+    good = a_photograph(tmp_path / "good.png")
+    run = Run(tmp_path, capsys, good, tmp_path / "z.bin")
+    assert run.outcomes() == ["done", "failed"]
 
 
 def test_everything_unsuitable_exits_4(tmp_path, capsys):

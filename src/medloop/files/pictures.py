@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Shaped
 from numpy import ndarray
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 from PIL.TiffImagePlugin import TiffImageFile
 
 from medloop.core.errors import FOREIGN_ERRORS, InputError
@@ -37,6 +37,7 @@ def read_picture(path: Path) -> Picture:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks about damaged metadata
+        ImageFile.LOAD_TRUNCATED_IMAGES = False  # other libraries allow it process-wide
         try:
             with Image.open(path, formats=_FORMATS) as image:
                 _check_size(image)
