@@ -141,9 +141,11 @@ def _check_complete(slices: Sequence[Slice]) -> None:
 
 
 def _axes(pose: Pose) -> tuple[Float[ndarray, "3"], Float[ndarray, "2 3"]]:
-    """Compute the normal of the slices, and LPS steps from row to row and column to column."""
+    """Compute the normal, pointing along LPS, and the steps between rows and columns."""
     along_row, along_column = np.array(pose.orientation, dtype=float).reshape(2, 3)
     normal = np.cross(along_row, along_column)
+    if normal[np.abs(normal).argmax()] < 0:  # z never falls with k, however rows run
+        normal = -normal
     length = np.linalg.norm(normal)
     between_rows, between_columns = pose.spacing or (1.0, 1.0)
     steps = np.stack([along_column * between_rows, along_row * between_columns])

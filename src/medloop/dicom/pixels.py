@@ -89,7 +89,8 @@ def stored_frame(dataset: pydicom.Dataset, index: int = 0) -> Shaped[ndarray, "j
             array = _jpeg_ls_frame(dataset, index)
         else:
             array = _foreign_frame(dataset, index)
-        return _significant(array, dataset)
+        native = array.astype(array.dtype.newbyteorder("="), copy=False)
+        return _significant(native, dataset)
     except FOREIGN_ERRORS as error:
         raise InputError(_why(dataset, error)) from error
 
@@ -212,5 +213,7 @@ def _why(dataset: pydicom.Dataset, error: BaseException) -> str:
     name = dataset.file_meta.TransferSyntaxUID.name
     if isinstance(error, NotImplementedError):
         return f"no decoder for {name} is installed"
+    if isinstance(error, RuntimeError):  # pydicom's list of what each decoder said
+        return f"pixels cannot be decoded ({name}): damaged, or no installed decoder reads them"
     text = (str(error).splitlines() or [type(error).__name__])[0][:120]
     return f"pixels cannot be decoded ({name}): {text}"

@@ -1,4 +1,4 @@
-"""Series into one canonical volume or photograph: LPS, k ascending along the slice normal."""
+"""Series into one canonical volume or photograph: LPS, and z (or y, x) rising with k."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -48,6 +48,8 @@ def read_volume(
 ) -> tuple[Volume, tuple[Notice, ...]]:
     """Read a series as one volume; the notices say what was repaired.
 
+    k runs along the slices' normal towards the patient's head, back or left, so that z never
+    falls with k in axial slices, even if that makes the affine left-handed.
     int16 where rescaling keeps whole numbers that fit, float32 otherwise. Unit ``"HU"`` for CT,
     ``"Bq/ml"`` for PET where stated, else ``"1"``.
 
@@ -118,7 +120,7 @@ def _single_frames(instances: Sequence[Instance]) -> tuple[tuple[Slice, ...], _S
     paths = [header.path for header in headers]
 
     def frame(index: int) -> Shaped[ndarray, "j i"]:
-        return _named(_one_frame, paths[index])
+        return _one_frame(paths[index]) if len(paths) == 1 else _named(_one_frame, paths[index])
 
     first = open_dataset(paths[0])
     source = _Source(

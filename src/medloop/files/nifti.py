@@ -21,7 +21,7 @@ MAX_BYTES: Final = 2 * 1024**3
 
 _RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM: Final = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
-_Header = nib.Nifti1Header | nib.Nifti2Header
+_Header = nib.Nifti1Header  # NIfTI-2 derives from it
 
 
 def read_nifti(path: Path) -> Volume:
@@ -91,7 +91,8 @@ def _header(head: bytes) -> _Header:
     if len(head) < length:
         raise InputError(f"NIfTI is truncated: {len(head)} bytes of a {length}-byte header")
     kind = nib.Nifti2Header if second else nib.Nifti1Header
-    return kind(head[:length], check=False)
+    header: _Header = kind(head[:length], check=False)  # type: ignore[no-untyped-call]
+    return header
 
 
 def _size(header: _Header) -> int:

@@ -96,8 +96,8 @@ def _is_bare_dicom(head: bytes) -> bool:
     """Whether this looks like a data set that lost its preamble (not PS3.10, but met)."""
     if len(head) < 12:
         return False
-    group, element = struct.unpack("<HH", head[:4])
-    if group not in (0x0002, 0x0008) or element > 0x0100:
+    tags = (struct.unpack("<HH", head[:4]), struct.unpack(">HH", head[:4]))
+    if not any(group in (0x0002, 0x0008) and element <= 0x0100 for group, element in tags):
         return False
     if head[4:6] in _VALUE_REPRESENTATIONS:
         return True

@@ -16,7 +16,7 @@ def regularize(
     Parameters
     ----------
     array
-        Slices, ascending along their common normal.
+        Slices, in order along their common normal or against it.
     origins_mm
         LPS position of voxel [0, 0] of each slice.
     steps_mm
@@ -35,10 +35,10 @@ def regularize(
     """
     row, column = steps_mm
     normal = np.cross(column, row)
-    normal /= np.linalg.norm(normal)
+    normal /= np.linalg.norm(normal) * np.sign((origins_mm[-1] - origins_mm[0]) @ normal or 1)
     depth = (origins_mm - origins_mm[0]) @ normal
     if len(depth) < 2 or np.diff(depth).min() <= 0:
-        raise ValueError("two or more slices must ascend along their normal")
+        raise ValueError("two or more slices must lie in order along their normal")
     offsets = np.stack(
         [(origins_mm - origins_mm[0]) @ step / (step @ step) for step in (row, column)], axis=1
     )

@@ -76,12 +76,12 @@ class _Found:
     is_named: bool
 
 
-def _silent(_: str) -> None:
+def _silent(_done: int, _total: int) -> None:
     """Report to nobody."""
 
 
 def gather(
-    inputs: Sequence[Path], *, scratch: Path, report: Callable[[str], None] = _silent
+    inputs: Sequence[Path], *, scratch: Path, report: Callable[[int, int], None] = _silent
 ) -> Intake:
     """Find the studies in files, folders and zips.
 
@@ -96,25 +96,29 @@ def gather(
     scratch
         An existing folder for what zips hold; it must outlive the studies.
     report
-        Told of each input as it is opened.
+        Told how many files of how many were looked at.
     """
     problems: list[Problem] = []
     headers: list[tuple[Header, str]] = []
     others: list[Study] = []
-    for number, path in enumerate(inputs):
-        report(str(path))
-        for found in _walk(path, scratch / f"zip{number}", problems):
-            try:
-                kind = sniff(found.path)
-                if kind is Kind.DICOM:
-                    headers.append((read_header(found.path), found.source))
-                elif kind is Kind.NIFTI or kind.is_picture:
-                    others.append(_single(found, kind))
-                elif found.is_named or found.path.suffix.lower() in _IMAGE_SUFFIXES:
-                    problems.append(Problem(found.source, _refusal(kind)))
-            except InputError as error:
-                if found.is_named or "DICOMDIR" not in str(error):
-                    problems.append(Problem(found.source, str(error)))
+    files = [
+        found
+        for number, path in enumerate(inputs)
+        for found in _walk(path, scratch / f"zip{number}", problems)
+    ]
+    for done, found in enumerate(files):
+        report(done, len(files))
+        try:
+            kind = sniff(found.path)
+            if kind is Kind.DICOM:
+                headers.append((read_header(found.path), found.source))
+            elif kind is Kind.NIFTI or kind.is_picture:
+                others.append(_single(found, kind))
+            elif found.is_named or found.path.suffix.lower() in _IMAGE_SUFFIXES:
+                problems.append(Problem(found.source, _refusal(kind)))
+        except InputError as error:
+            if found.is_named or "DICOMDIR" not in str(error):
+                problems.append(Problem(found.source, str(error)))
     studies = _with_sources(studies_of(_unique(headers, problems)), headers)
     return Intake(_with_unique_names((*studies, *others)), tuple(problems))
 

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medloop.imaging.resample import regularize
+
+STEPS = np.array([[0.0, 0.5, 0.0], [0.75, 0.0, 0.0]])
+
+
+def ramp(depths):
+    """A volume whose value is its height in mm, which linear interpolation keeps."""
+    return np.stack([np.full((4, 5), z, np.float32) for z in depths])
+
+
+def origins(depths):
+    return np.array([[1.0, 2.0, z] for z in depths])
+
+
+gaps = st.lists(st.floats(0.5, 3), min_size=1, max_size=8)
+
+
+@given(gaps)
+def test_a_ramp_keeps_its_slope_on_the_regular_grid(gaps):
+    depths = np.cumsum([0.0, *gaps])
+    array, affine = regularize(ramp(depths), origins(depths), STEPS)
+    heights = affine[2, 3] + affine[2, 0] * np.arange(len(array))
+    np.testing.assert_allclose(array[:, 0, 0], heights, atol=1e-4)
+    assert heights[-1] == pytest.approx(depths[-1])
+
+
+def test_even_slices_stay_as_they_are():
+    depths = [0.0, 2.0, 4.0]
+    rng = np.random.default_rng(0)
+    given_array = rng.integers(-1000, 1000, (3, 4, 5)).astype(np.int16)
+    array, affine = regularize(given_array, origins(depths), STEPS)
+    np.testing.assert_array_equal(array, given_array)
+    np.testing.assert_allclose(affine[:3, 0], [0, 0, 2])
+    np.testing.assert_allclose(affine[:3, 3], [1, 2, 0])
+
+
+def test_a_point_seen_in_tilted_slices_stays_where_it_is():
+    places = np.array([[0.0, 0.3 * n, 2.0 * n] for n in range(6)])
+    tilted = np.zeros((6, 20, 5), np.float32)
+    for n, (_, y, _) in enumerate(places):
+        row = (4.0 - y) / 0.5  # a plane at y = 4 mm, between rows
+        low = int(np.floor(row))
+        tilted[n, low], tilted[n, low + 1] = 1 - (row - low), row - low
+    array, affine = regularize(tilted, places, STEPS)
+    rows = affine[1, 3] + affine[1, 1] * np.arange(array.shape[1])
+    for k in range(6):
+        weights = array[k, :, 2]
+        assert (weights * rows).sum() / weights.sum() == pytest.approx(4.0, abs=0.05)
+
+
+def test_slices_in_one_place_are_misuse():
+    with pytest.raises(ValueError, match="in order"):
+        regularize(ramp([0, 0]), origins([0, 0]), STEPS)
