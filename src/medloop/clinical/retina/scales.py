@@ -3,8 +3,8 @@
 Two scales live here and are kept apart. ICDR (International Clinical Diabetic Retinopathy,
 Wilkinson 2003) is what the network grades. CN1984 (China's 1984 staging: I microaneurysms or
 small hemorrhages, II hard exudates, III soft exudates, IV new vessels, V fibrous proliferation,
-VI detachment) is derived from the lesions found. Neither is ever converted into the other; which of
-their values can belong to one eye is a table.
+VI detachment) is derived from the lesions found. Neither is ever converted into the other;
+which of their values can belong to one eye is a table.
 """
 
 from collections.abc import Mapping, Sequence
