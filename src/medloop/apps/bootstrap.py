@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from medloop.apps.console import UsageError
 from medloop.apps.settings import Settings
 from medloop.workflow.ports import Analysis
+
+if TYPE_CHECKING:  # heavy, and wanted only once an analysis is built
+    from medloop.clinical.retina.analysis import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +23,24 @@ class Offer:
 
 
 def _retina(settings: Settings) -> Analysis:
+    from medloop.clinical.retina.analysis import RetinaAnalysis
 
-    raise NotImplementedError
+    return RetinaAnalysis(
+        grading=_network("retina_grading", settings),
+        lesions=_network("retina_lesions", settings),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def _network(name: str, settings: Settings) -> "Network":
+    """Open a bundle at the precision asked for; its engine starts with the first picture."""
+    from medloop.apps.bundles import find_bundle
+    from medloop.clinical.retina.analysis import Network
+    from medloop.models.predict import open_predictor
+
+    bundle = find_bundle(name, settings)
+    predictor = open_predictor(bundle, precision=settings.precision)
+    return Network(predictor, bundle.plan, bundle.identity)
 
 
 OFFERS: Mapping[str, Offer] = {
@@ -37,7 +58,9 @@ def choose_analyses(names: Sequence[str], settings: Settings) -> tuple[Analysis,
     Raises
     ------
     UsageError
-        If there is no analysis of a name.
+        If there is no analysis of a name, or a bundle it needs is not there.
+    InputError
+        If a bundle is damaged.
     """
     for name in names:
         if name not in OFFERS:

@@ -1,5 +1,7 @@
 """``medloop import`` and ``medloop worker``: into the store, and through it."""
 
+import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,10 +12,15 @@ from medloop.apps.analyze import gather_inputs
 from medloop.apps.bootstrap import choose_analyses
 from medloop.apps.console import Exit, note, progress, say
 from medloop.apps.settings import Settings
-from medloop.core.study import StudyUid
+from medloop.core.finding import Result
+from medloop.core.study import Case, StudyUid
 from medloop.store import Store, open_store
 from medloop.workflow.ports import Analysis
+from medloop.workflow.products import Makers, write_products
 from medloop.workflow.routing import Refusal, instances_of, route
+from medloop.workflow.stored import StoreArchive
+from medloop.workflow.worker import Bench
+from medloop.workflow.worker import work as run_jobs
 
 
 def receive(inputs: Sequence[Path], settings: Settings) -> Exit:
@@ -38,6 +45,30 @@ def receive(inputs: Sequence[Path], settings: Settings) -> Exit:
                 for conflict in receipt.conflicts:
                     note(f"{study.name}: another object has the UID {conflict.uid}; kept apart")
     return Exit.BAD_INPUT if intake.problems else Exit.DONE
+
+
+def work(settings: Settings, *, once: bool) -> Exit:
+    """Do the jobs of the store as they come, or with `once` until none is due.
+
+    Raises
+    ------
+    ServiceError
+        With `once`, if the database cannot be reached.
+    """
+    analyses = choose_analyses((), settings)
+    makers = Makers.real()
+
+    def write(case: Case, result: Result, folder: Path) -> None:
+        write_products(case, result, folder, language=settings.language, makers=makers)
+
+    with _store(settings) as store:
+        bench = Bench(f"{socket.gethostname()}-{os.getpid()}", StoreArchive(store), write)
+        handled = run_jobs(store, analyses, bench, once=once)
+        counts = store.jobs.counts()
+        told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        say(f"{handled} handled; in the store: {told or 'no jobs'}")
+        say(str(store.results_folder))
+    return Exit.DONE
 
 
 def _queue(store: Store, uid: StudyUid, analyses: Sequence[Analysis]) -> int:
