@@ -58,11 +58,13 @@ class GradingBatches:
     batch: int
     balance: float
     mixing: float
+    steps: int = 0  # at most this many batches; 0 for all
 
     def __call__(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
         """Draw one epoch."""
         order = self._order(rng)
-        for start in range(0, len(order) - self.batch + 1, self.batch):
+        starts = range(0, len(order) - self.batch + 1, self.batch)
+        for start in starts[: self.steps or None]:
             chosen = order[start : start + self.batch]
             x = np.stack([self._one(int(n), rng) for n in chosen])
             grades = torch.tensor([self.pictures.grades[int(n)] for n in chosen])

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from medloop.core.errors import MedloopError
+from medloop.learning.keep import save_whole
 
 Batch = tuple[Tensor, ...]
 Batches = Callable[[np.random.Generator], Iterator[Batch]]
@@ -67,12 +67,12 @@ def fit(
     loss: Loss,
     schedule: Schedule,
     run: Run,
-    report: Report = lambda progress: None,
+    report: Report = lambda _progress: None,
 ) -> nn.Module:
     """Train `model` and return a copy that holds the moving average of its weights.
 
-    `batches` gives one epoch's batches from a random generator. Every epoch ends in a checkpoint;
-    a run that is resumed ends in the weights of the uninterrupted run.
+    `batches` gives one epoch's batches from a random generator. Every epoch ends in a
+    checkpoint; a run that is resumed ends in the weights of the uninterrupted run.
 
     Raises
     ------
@@ -101,7 +101,10 @@ def fit(
             with _mixed(device):
                 value = loss(model, placed)
             if not math.isfinite(value.item()):
-                raise DivergedError(f"loss is {value.item()} in epoch {epoch + 1}")
+                raise DivergedError(
+                    f"loss is {value.item()} in epoch {epoch + 1} of {schedule.epochs}: a lower"
+                    " rate may help"
+                )
             optimizer.zero_grad(set_to_none=True)
             value.backward()
             nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
@@ -163,25 +166,20 @@ def _save(
     path: Path, epoch: int, step: int, parts: tuple[nn.Module, nn.Module, torch.optim.Optimizer]
 ) -> None:
     model, average, optimizer = parts
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    torch.save(
-        {
-            "epoch": epoch,
-            "step": step,
-            "model": model.state_dict(),
-            "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        },
-        beside,
-    )
-    os.replace(beside, path)
+    state = {
+        "epoch": epoch,
+        "step": step,
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    save_whole(state, path)
 
 
 def _restore(
     path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[int, int]:
-    saved = torch.load(path, weights_only=True)
+    saved = torch.load(path, weights_only=True, map_location="cpu")
     model.load_state_dict(saved["model"])
     average.load_state_dict(saved["average"])
     optimizer.load_state_dict(saved["optimizer"])

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_FEW_PIXELS = 200  # a class with fewer positive pixels in a batch weighs as if it had these
+
 
 def cumulative_targets(grades_BS: Tensor, steps: Sequence[int]) -> Tensor:
     """1 where grade > k, for each scale's k = 0 ... steps - 1, side by side (B, sum of steps)."""
@@ -19,15 +21,20 @@ def ordinal(logits_BK: Tensor, targets_BK: Tensor, *, smoothing: float = 0.05) -
     return F.binary_cross_entropy_with_logits(logits_BK, soft)
 
 
-def rare_regions(logits_BCHW: Tensor, targets_BCHW: Tensor) -> Tensor:
-    """Cross-entropy plus batch Dice, each class for itself: lesions fill 0.1 % of a picture.
+def rare_regions(logits_BCHW: Tensor, targets_BCHW: Tensor, *, gamma: float = 2.0) -> Tensor:
+    """Focal loss by positive pixel plus batch Dice, each class for itself.
 
-    Sudre 2017 on Dice under imbalance; Dice over the batch, since most crops lack most classes.
+    Lesions fill a thousandth of a picture, so the focal loss (Lin 2017) of a class is divided by
+    its positive pixels, and Dice (Sudre 2017) is taken over the batch: most crops lack most
+    classes.
     """
-    entropy = F.binary_cross_entropy_with_logits(logits_BCHW, targets_BCHW)
+    positives = targets_BCHW.sum(dim=(0, 2, 3))
+    entropy = F.binary_cross_entropy_with_logits(logits_BCHW, targets_BCHW, reduction="none")
+    focal = (1 - torch.exp(-entropy)) ** gamma * entropy
+    focal = focal.sum(dim=(0, 2, 3)) / positives.clamp(min=_FEW_PIXELS)
     probability = torch.sigmoid(logits_BCHW)
     overlap = (probability * targets_BCHW).sum(dim=(0, 2, 3))
-    total = probability.sum(dim=(0, 2, 3)) + targets_BCHW.sum(dim=(0, 2, 3))
-    present = (targets_BCHW.sum(dim=(0, 2, 3)) > 0).float()
+    total = probability.sum(dim=(0, 2, 3)) + positives
+    present = (positives > 0).float()
     dice = (1 - (2 * overlap + 1.0) / (total + 1.0)) * present
-    return 10 * entropy + dice.sum() / present.sum().clamp(min=1)
+    return focal.mean() + dice.sum() / present.sum().clamp(min=1)

@@ -1,13 +1,17 @@
 """Recipes: functions that return a frozen config. Variants call one and `replace()`."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from medloop.core.errors import InputError
 from medloop.learning.augment import Ranges
 from medloop.models.plan import Plan, Scale, Task
 
 LESION_CLASSES = ("MA", "HE", "EX", "SE", "OD")
+SHIPS = ("final", "folds", "both")
+TRUNKS = ("lite0", "lite1", "lite2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +100,40 @@ def recipe_named(name: str, settings: Mapping[str, str]) -> Recipe:
     if name not in RECIPES:
         raise InputError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
     recipe = RECIPES[name]()
-    settable = {
-        f.name: f for f in fields(Recipe) if isinstance(getattr(recipe, f.name), _PLAIN)
-    }
+    settable = [
+        f.name
+        for f in fields(Recipe)
+        if f.name != "name" and isinstance(getattr(recipe, f.name), _PLAIN)
+    ]
+    parsed: dict[str, Any] = {}  # what `replace` takes: each field has its own type
     for key, text in settings.items():
-        if key not in settable or key == "name":
-            names = ", ".join(k for k in settable if k != "name")
-            raise InputError(f"recipe {name} has no setting {key!r}; it has: {names}")
-        recipe = replace(recipe, **{key: _parse(key, text, getattr(recipe, key))})
+        if key not in settable:
+            raise InputError(
+                f"recipe {name} has no setting {key!r}; it has: {', '.join(settable)}"
+            )
+        parsed[key] = _parse(key, text, getattr(recipe, key))
+        low, high = _LIMITS.get(key, (-math.inf, math.inf))
+        if isinstance(parsed[key], int | float) and not low <= parsed[key] <= high:
+            raise InputError(f"setting {key}={text} outside {low} ... {high}")
+    recipe = replace(recipe, **parsed)
+    if recipe.trunk not in TRUNKS:
+        raise InputError(f"setting trunk={recipe.trunk!r} is none of {', '.join(TRUNKS)}")
     return recipe
 
 
 _PLAIN = (int, float, str, bool)
+_LIMITS = {
+    "epochs": (1, 10_000),
+    "batch": (1, 4096),
+    "steps": (0, 1_000_000),
+    "rate": (0.0, 1.0),
+    "head_rate": (0.0, 1.0),
+    "averaging": (0.0, 1.0),
+    "balance": (0.0, 1.0),
+    "mixing": (0.0, 100.0),
+    "fixed_blocks": (0, 100),
+    "of_folds": (2, 100),
+}
 
 
 def _parse(key: str, text: str, default: float | str) -> float | str:

@@ -76,8 +76,10 @@ class GradingTask:
             recipe.batch,
             recipe.balance,
             recipe.mixing,
+            recipe.steps,
         )
-        return made, recipe.steps or -(-len(chosen) // recipe.batch)
+        filled = -(-len(chosen) // recipe.batch)
+        return made, min(recipe.steps or filled, filled)
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of one batch."""

@@ -1,10 +1,9 @@
 """``medloop train``: folds, final network, bundle; each part is kept and never redone."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,69 +16,110 @@ from torch import nn
 import medloop
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.card import PURPOSES, card_text
-from medloop.learning.loop import Progress, Run, Schedule, fit
-from medloop.learning.recipes import Recipe, recipe_named
+from medloop.learning.keep import claim, save_whole, write_text
+from medloop.learning.loop import Progress, Report, Run, Schedule, fit
+from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.tasks import LearningTask, open_task
 from medloop.models.bundle import CARD, PLAN, WEIGHTS, seal
 
-Say = Callable[[str, Progress], None]
+_FINAL = "final"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One call of ``medloop train``."""
+    """One call of ``medloop train``: what to train, on what, and where it goes."""
 
     recipe: Recipe
     data: Path
     out: Path
-    seed: int
-    device: str
-    resume: bool
+    seed: int = 0
+    device: str = "cpu"
+    resume: bool = False
 
 
-def train(
-    recipe_name: str,
-    data: Path,
-    out: Path,
-    *,
-    settings: Mapping[str, str],
-    seed: int = 0,
-    resume: bool = False,
-    device: str = "auto",
-    report: Say = lambda part, progress: None,
-) -> Path:
-    """Cross-validate, train the final network and write a bundle to `out`.
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """One finished epoch of one network; `waiting` networks come after this one."""
+
+    part: str
+    progress: Progress
+    waiting: int
+
+    @property
+    def left_s(self) -> float:
+        """Seconds still to train, at the pace of this epoch."""
+        here = self.progress.epochs - self.progress.epoch
+        return self.progress.seconds * (here + self.waiting * self.progress.epochs)
+
+
+Say = Callable[[Milestone], None]
+
+
+def train(order: Order, *, report: Say = lambda _milestone: None) -> Path | None:
+    """Cross-validate, train the final network and write a bundle to ``order.out``.
 
     Out-of-fold predictions accumulate in ``out/folds``, so folds may be run on different days;
-    checkpoints and finished networks stay in ``out/work`` until the bundle is complete elsewhere.
+    checkpoints and finished networks stay in ``out/work``, beside the settings they were made
+    with. Returns the bundle, or None where the networks it ships are not all trained yet.
 
     Raises
     ------
     InputError
-        If the recipe, a setting or the data is wrong, or `out` holds other work and `resume` is off.
+        If a setting or the data is wrong, or `out` holds other work.
+    DivergedError
+        If a loss is no longer a number.
+    ServiceError
+        If something cannot be written.
     """
-    recipe = recipe_named(recipe_name, settings)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    order = Order(recipe, data, out, seed, device, resume)
-    task = open_task(recipe, data)
+    order = replace(order, device=_device(order.device))
+    parts = _parts(order)
+    claim(order.out, order.recipe, seed=order.seed, parts=parts, resume=order.resume)
+    task = open_task(order.recipe, order.data)
     fold_of = _split(order, task)
-    for fold in _folds(recipe):
-        _cross_validate(order, task, fold, fold_of, report)
-    if recipe.final:
-        _network(order, task, "final", np.arange(len(fold_of)), report)
+    for number, part in enumerate(parts):
+
+        def say(progress: Progress, part: str = part, number: int = number) -> None:
+            report(Milestone(part, progress, len(parts) - number - 1))
+
+        if part == _FINAL:
+            _network(order, task, part, np.arange(len(fold_of)), say)
+        else:
+            _cross_validate(order, task, part, fold_of, say)
+    if order.recipe.ship != "folds" and not _finished(order, _FINAL).is_file():
+        return None
     _bundle(order, task, fold_of)
-    return out
+    return order.out
 
 
-def _folds(recipe: Recipe) -> tuple[int, ...]:
+def _device(wanted: str) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ServiceError("device cuda: PyTorch finds no CUDA device here")
+    return wanted
+
+
+def _parts(order: Order) -> tuple[str, ...]:
+    """Name the networks to train, ``fold0`` ... and ``final``."""
+    recipe = order.recipe
     try:
-        folds = tuple(int(part) for part in recipe.folds.split(",") if part.strip())
+        folds = tuple(
+            dict.fromkeys(int(part) for part in recipe.folds.split(",") if part.strip())
+        )
     except ValueError as why:
-        raise InputError(f"folds={recipe.folds!r} is no list such as 0,1") from why
+        raise InputError(f"setting folds={recipe.folds!r} is no list such as 0,1") from why
     if any(fold not in range(recipe.of_folds) for fold in folds):
-        raise InputError(f"folds={recipe.folds!r} outside 0 ... {recipe.of_folds - 1}")
-    return folds
+        raise InputError(f"setting folds={recipe.folds!r} outside 0 ... {recipe.of_folds - 1}")
+    if recipe.ship not in SHIPS:
+        raise InputError(f"setting ship={recipe.ship!r} is none of {', '.join(SHIPS)}")
+    parts = tuple(f"fold{fold}" for fold in folds)
+    if recipe.ship == "folds" and not parts and not _fold_networks(order):
+        raise InputError("setting ship='folds' with no fold to train and none trained")
+    if recipe.final:
+        return (*parts, _FINAL)
+    if not parts:
+        raise InputError("settings folds='' and final=false leave nothing to train")
+    return parts
 
 
 def _split(order: Order, task: LearningTask) -> Int[ndarray, " n"]:
@@ -91,31 +131,34 @@ def _split(order: Order, task: LearningTask) -> Int[ndarray, " n"]:
         if json.loads(path.read_text(encoding="utf-8")) != split:
             raise InputError(f"{path} divides other data; train into another folder")
     else:
-        _write(path, json.dumps(split, indent=0, sort_keys=True) + "\n")
+        write_text(path, json.dumps(split, indent=0, sort_keys=True) + "\n")
     return fold_of
 
 
 def _cross_validate(
-    order: Order, task: LearningTask, fold: int, fold_of: Int[ndarray, " n"], report: Say
+    order: Order, task: LearningTask, part: str, fold_of: Int[ndarray, " n"], report: Report
 ) -> None:
-    path = order.out / "folds" / f"fold{fold}.json"
+    path = order.out / "folds" / f"{part}.json"
     if path.is_file() and order.resume:
         return
-    network = _network(order, task, f"fold{fold}", np.flatnonzero(fold_of != fold), report)
-    held_out = np.flatnonzero(fold_of == fold)
-    _write(path, json.dumps(task.predict(network, held_out, order.device)) + "\n")
+    is_out = fold_of == int(part.removeprefix("fold"))
+    if not is_out.any() or is_out.all():
+        raise InputError(
+            f"{part} of {len(fold_of)} photographs has nothing to hold out or learn"
+        )
+    network = _network(order, task, part, np.flatnonzero(~is_out), report)
+    held_out = np.flatnonzero(is_out)
+    write_text(path, json.dumps(task.predict(network, held_out, order.device)) + "\n")
 
 
 def _network(
-    order: Order, task: LearningTask, part: str, chosen: Int[ndarray, " n"], report: Say
+    order: Order, task: LearningTask, part: str, chosen: Int[ndarray, " n"], report: Report
 ) -> nn.Module:
     """Train one network, or load it if it is finished."""
-    work = order.out / "work"
-    finished = work / f"{part}.pt"
-    network = task.network()
+    finished = _finished(order, part)
     if finished.is_file() and order.resume:
-        network.load_state_dict(torch.load(finished, weights_only=True, map_location="cpu"))
-        return network.eval()
+        return _loaded(task, finished)
+    network = task.network()
     recipe = order.recipe
     batches, steps = task.batches(chosen)
     schedule = Schedule(
@@ -125,13 +168,27 @@ def _network(
         head_rate=recipe.head_rate,
         averaging=recipe.averaging,
     )
-    run = Run(order.seed, order.device, work / f"{part}.checkpoint", order.resume)
-    trained = fit(network, batches, task.loss, schedule, run, lambda p: report(part, p))
+    checkpoint = finished.with_suffix(".checkpoint")
+    run = Run(order.seed, order.device, checkpoint, order.resume)
+    trained = fit(network, batches, task.loss, schedule, run, report)
     trained.cpu()
-    torch.save(trained.state_dict(), work / f"{part}.saving")
-    os.replace(work / f"{part}.saving", finished)
-    (work / f"{part}.checkpoint").unlink(missing_ok=True)
+    save_whole(trained.state_dict(), finished)
+    checkpoint.unlink(missing_ok=True)
     return trained
+
+
+def _finished(order: Order, part: str) -> Path:
+    return order.out / "work" / f"{part}.pt"
+
+
+def _fold_networks(order: Order) -> list[Path]:
+    return sorted((order.out / "work").glob("fold*.pt"))
+
+
+def _loaded(task: LearningTask, path: Path) -> nn.Module:
+    network = task.network()
+    network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    return network.eval()
 
 
 def _bundle(order: Order, task: LearningTask, fold_of: Int[ndarray, " n"]) -> None:
@@ -143,8 +200,8 @@ def _bundle(order: Order, task: LearningTask, fold_of: Int[ndarray, " n"]) -> No
     plan = task.calibrate(recipe.plan, predictions)
     figures = task.figures(plan, predictions, np.random.default_rng(order.seed))
     task.export(members, out / f"{WEIGHTS}.part")
-    os.replace(out / f"{WEIGHTS}.part", out / WEIGHTS)
-    _write(out / PLAN, plan.to_json())
+    (out / f"{WEIGHTS}.part").replace(out / WEIGHTS)
+    write_text(out / PLAN, plan.to_json())
     text = card_text(
         name=recipe.name,
         version=medloop.__version__,
@@ -158,24 +215,14 @@ def _bundle(order: Order, task: LearningTask, fold_of: Int[ndarray, " n"]) -> No
             " predictions do not enter areas, kappa or accuracy"
         ),
     )
-    _write(out / CARD, text)
+    write_text(out / CARD, text)
     seal(out)
 
 
 def _members(order: Order, task: LearningTask) -> Sequence[nn.Module]:
-    work = order.out / "work"
-    final = [work / "final.pt"] if order.recipe.ship in ("final", "both") else []
-    folds = sorted(work.glob("fold*.pt")) if order.recipe.ship in ("folds", "both") else []
-    members = []
-    for path in (*final, *folds):
-        if not path.is_file():
-            raise InputError(f"{path} is missing: train it, or set ship to what there is")
-        network = task.network()
-        network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-        members.append(network.eval())
-    if not members:
-        raise InputError(f"nothing to ship: no finished network in {work}")
-    return members
+    final = [_finished(order, _FINAL)] if order.recipe.ship != "folds" else []
+    folds = _fold_networks(order) if order.recipe.ship != "final" else []
+    return [_loaded(task, path) for path in (*final, *folds)]
 
 
 def _training(order: Order, cases: int, members: int) -> Mapping[str, Any]:
@@ -192,14 +239,3 @@ def _training(order: Order, cases: int, members: int) -> Mapping[str, Any]:
         "python": sys.version.split()[0],
         "recipe": recipe,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    """Write whole or not at all."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".part")
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    except OSError as why:
-        raise ServiceError(f"{path} cannot be written: {why.strerror}") from why
