@@ -104,6 +104,11 @@ def jpeg_case(folder: Path, *, patient: Patient | None = None, **options) -> Cas
         return picture_case(path, np.asarray(image), patient=patient)
 
 
+def frames_of(header: Dataset) -> int:
+    text = str(header.get("NumberOfFrames", 1) or 1)
+    return int(text) if text.isdigit() else 1
+
+
 def dicom_case(path: Path, images, *, content=Content.PICTURES) -> Case:
     """Make the case that intake makes of DICOM files."""
     paths = sorted(path.glob("*.dcm")) if path.is_dir() else [path]
@@ -112,7 +117,13 @@ def dicom_case(path: Path, images, *, content=Content.PICTURES) -> Case:
         header = dcmread(file, stop_before_pixels=True)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         instances.append(
-            Instance(SopUid(header.SOPInstanceUID), header.SOPClassUID, file, sha256)
+            Instance(
+                SopUid(header.SOPInstanceUID),
+                header.SOPClassUID,
+                file,
+                sha256,
+                frames=frames_of(header),
+            )
         )
     series = Series(
         SeriesUid(header.SeriesInstanceUID), "CT", "", content, tuple(instances), str(path)

@@ -2,12 +2,16 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
 
 from medloop.core.errors import InputError
+from medloop.core.image import LabelMap, Picture
 from medloop.core.study import Patient
 from medloop.dicom.write import dicom_objects, save
 from tests.dicom.phantoms_written import (
@@ -16,6 +20,7 @@ from tests.dicom.phantoms_written import (
     dicom_case,
     fundus_result,
     jpeg_case,
+    lesion_labels,
     picture_case,
     reread,
 )
@@ -195,3 +200,33 @@ def test_a_volume_that_is_not_dicom_gives_only_the_report(tmp_path):
     assert list(objects) == ["report.dcm"]
     assert isinstance(objects["report.dcm"], Dataset)
     assert_valid(objects, tmp_path)
+
+
+def test_legacy_dates_become_valid(tmp_path):
+    case = a_dicom_photograph(tmp_path)
+    path = case.selection.series[0].instances[0].path
+    source = dcmread(path)
+    for keyword, text in (("StudyDate", "1997.04.24"), ("StudyTime", "14:04:38")):
+        source[keyword].value = ""
+        source[keyword]._value = text
+    save(source, path)
+    objects = everything(case, fundus_result(case))
+    assert_valid(objects, tmp_path)
+    assert (objects["sr.dcm"].StudyDate, objects["sr.dcm"].StudyTime) == ("19970424", "140438")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["JPEG-lossy.dcm", "SC_rgb_rle_16bit_2frame.dcm", "693_J2KI.dcm", "examples_palette.dcm"],
+)
+def test_sources_of_the_wild_give_valid_objects(tmp_path, name):
+    path = get_testdata_file(name)
+    if path is None:
+        pytest.skip(f"{name} is not there (pydicom-data)")
+    header = dcmread(path, stop_before_pixels=True)
+    size = (int(header.Rows), int(header.Columns))
+    case = dicom_case(Path(path), (Picture(np.zeros(size, np.uint8)),))
+    array = np.zeros(size, np.uint8)
+    array[:2, :2] = 2
+    labels = LabelMap(array, lesion_labels().segments)
+    assert_valid(everything(case, replace(fundus_result(case), labels=labels)), tmp_path)

@@ -16,8 +16,8 @@ from medloop.core.study import Content
 from medloop.dicom.cielab import to_cielab, to_srgb
 from medloop.dicom.read_results import read_segmentation
 from medloop.dicom.write import dicom_objects, save
-from medloop.dicom.write.attributes import source_headers
 from medloop.dicom.write.seg import segmentation
+from medloop.dicom.write.sources import source_headers
 from tests.dicom.phantoms_written import (
     a_ball,
     ct_case,
@@ -61,7 +61,7 @@ def test_highdicom_reads_the_flat_labels(tmp_path):
     ]
     algorithms = {read.get_segment_description(n).algorithm_type for n in (1, 2, 3)}
     assert algorithms == {hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC}
-    pixels = read.get_pixels_by_source_frame(photograph.SOPInstanceUID, [1])[0]
+    pixels = read.get_pixels_by_source_instance([photograph.SOPInstanceUID])[0]
     for plane, label in enumerate((2, 3, 5)):
         assert np.array_equal(pixels[..., plane], lesion_labels().array == label)
 
@@ -187,6 +187,7 @@ def test_an_enhanced_source_is_referred_to_by_frame(tmp_path):
     image = np.zeros((7, 40, 48), np.uint16)
     enhanced = slices[0]
     enhanced.SOPInstanceUID = "2.25.778"
+    enhanced.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
     enhanced.NumberOfFrames = 7
     shared, groups = Dataset(), []
     measures, orientation = Dataset(), Dataset()

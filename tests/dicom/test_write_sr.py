@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import highdicom as hd
 import pytest
@@ -149,3 +150,11 @@ def test_saving_and_reading_a_report_keeps_its_uids(tmp_path):
     save(objects["sr.dcm"], tmp_path / "sr.dcm")
     read = dcmread(tmp_path / "sr.dcm")
     assert read.file_meta.MediaStorageSOPInstanceUID == objects["sr.dcm"].SOPInstanceUID
+
+
+def test_every_private_code_is_in_the_conformance_statement():
+    text = Path("docs/reference/dicom-conformance.md").read_text()
+    codes = [*CONCEPTS.values(), *(c for scale in SCALES.values() for c in scale.values())]
+    for code in codes:
+        name = f"`{code.value}" if code.scheme == "99MEDLOOP" else code.value
+        assert name in text, code.value

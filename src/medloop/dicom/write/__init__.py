@@ -11,11 +11,11 @@ from medloop.core.finding import Result
 from medloop.core.image import Picture
 from medloop.core.study import Case
 from medloop.dicom.header import quiet
-from medloop.dicom.write.attributes import source_headers
 from medloop.dicom.write.heatmap import capture
 from medloop.dicom.write.pdf import encapsulated_pdf
 from medloop.dicom.write.photograph import photograph
 from medloop.dicom.write.seg import segmentation
+from medloop.dicom.write.sources import source_headers
 from medloop.dicom.write.sr import structured_report
 
 __all__ = ["dicom_objects", "save"]

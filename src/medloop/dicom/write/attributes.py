@@ -5,46 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from medloop import __version__
 from medloop.core.code import Code
-from medloop.core.errors import FOREIGN_ERRORS, InputError
-from medloop.core.study import Case, Instance, Series, Study
+from medloop.core.study import Study
 from medloop.dicom.codes import PRIVATE
+from medloop.dicom.write.sources import OPTIONAL, REQUIRED
 from medloop.dicom.write.uids import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 
 MANUFACTURER = "medloop"
 UTF_8 = "ISO_IR 192"
-
-# Patient, General Study and Patient Study attributes copied from a DICOM source (PS3.3 C.7.1.1,
-# C.7.2.1, C.7.2.2). The first group is type 2 and always present, if empty.
-REQUIRED = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "StudyID",
-)
-OPTIONAL = (
-    "IssuerOfPatientID",
-    "OtherPatientIDsSequence",
-    "EthnicGroup",
-    "PatientComments",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-    "StudyDescription",
-    "IssuerOfAccessionNumberSequence",
-    "PatientAge",
-    "PatientSize",
-    "PatientWeight",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,43 +30,6 @@ class Identity:
     series_number: int
     series_description: str
     modality: str
-
-
-def source_headers(case: Case) -> tuple[Dataset, ...]:
-    """Read the headers of the instances a case was made from, ready to be referred to.
-
-    Raises
-    ------
-    InputError
-        If an instance is gone from the archive or is no longer DICOM.
-    """
-    headers = []
-    for series in case.selection.series:
-        for instance in series.instances:
-            try:
-                header = dcmread(instance.path, stop_before_pixels=True, force=True)
-                headers.append(_completed(header, case.study, series, instance))
-            except FOREIGN_ERRORS as problem:
-                text = f"cannot reread the source of a result: {type(problem).__name__}"
-                raise InputError(text) from problem
-    return tuple(headers)
-
-
-def _completed(header: Dataset, study: Study, series: Series, instance: Instance) -> Dataset:
-    """Fill in what later modules must find, from what was indexed on arrival."""
-    for keyword in REQUIRED:
-        if keyword not in header:
-            setattr(header, keyword, "")
-    indexed = {
-        "SOPClassUID": instance.sop_class,
-        "SOPInstanceUID": instance.uid,
-        "SeriesInstanceUID": series.uid,
-        "StudyInstanceUID": study.uid,
-    }
-    for keyword, uid in indexed.items():
-        if not header.get(keyword):
-            setattr(header, keyword, uid)
-    return header
 
 
 def new_dataset(
@@ -109,7 +45,9 @@ def new_dataset(
     dataset.SOPClassUID = identity.sop_class
     dataset.SOPInstanceUID = identity.sop_uid
     if isinstance(source, Dataset):
-        copy_patient_and_study(source, dataset)
+        for keyword in ("StudyInstanceUID", *REQUIRED, *OPTIONAL):
+            if keyword in source:
+                dataset[keyword] = source[keyword]
     else:
         _describe(source, dataset)
     dataset.SeriesInstanceUID = identity.series_uid
@@ -147,14 +85,6 @@ def stamp(dataset: Dataset, now: datetime) -> Dataset:
     return dataset
 
 
-def copy_patient_and_study(source: Dataset, target: Dataset) -> None:
-    """Copy identity faithfully; text keeps its characters and is stored as UTF-8."""
-    target.StudyInstanceUID = source.StudyInstanceUID
-    for keyword in (*REQUIRED, *OPTIONAL):
-        if keyword in source:
-            target[keyword] = source[keyword]
-
-
 def _describe(study: Study, target: Dataset) -> None:
     patient = study.patient
     target.StudyInstanceUID = study.uid
@@ -176,7 +106,7 @@ def reference(source: Dataset, *, frame: int | None = None) -> Dataset:
     item = Dataset()
     item.ReferencedSOPClassUID = source.SOPClassUID
     item.ReferencedSOPInstanceUID = source.SOPInstanceUID
-    if frame is not None and "NumberOfFrames" in source:
+    if frame is not None and int(source.get("NumberOfFrames", 1)) > 1:
         item.ReferencedFrameNumber = frame
     return item
 

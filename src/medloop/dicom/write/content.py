@@ -115,8 +115,7 @@ def region_item(
     item = _item("SCOORD", concept, Relation.CONTAINS)
     item.GraphicType = shape
     item.GraphicData = [float(v) + 0.5 for point in points for v in point]
-    frame = 1 if int(source.get("NumberOfFrames", 1) or 1) > 1 else None
-    item.ContentSequence = [image_item(None, source, relation=Relation.SELECTED, frame=frame)]
+    item.ContentSequence = [image_item(None, source, relation=Relation.SELECTED, frame=1)]
     return item
 
 

@@ -141,7 +141,7 @@ def _source_frames(sources: Sequence[Dataset]) -> list[_SourceFrame]:
     """List every frame of the sources that says where it is; empty if one does not."""
     found = []
     for source in sources:
-        for number in range(1, int(source.get("NumberOfFrames", 1) or 1) + 1):
+        for number in range(1, int(source.get("NumberOfFrames", 1)) + 1):
             frame = _source_frame(source, number)
             if frame is None:
                 return []
@@ -173,5 +173,9 @@ def _of_frame(source: Dataset, number: int, sequence: str, keyword: str) -> ndar
             groups[:0] = list(items[index].get(sequence) or [])
     for group in groups:
         if group.get(keyword):
-            return np.array([float(v) for v in group[keyword].value])
+            try:
+                values = np.array([float(v) for v in group[keyword].value])
+            except (TypeError, ValueError):
+                return None
+            return values if np.isfinite(values).all() else None
     return None
