@@ -1,0 +1,71 @@
+"""The real retina analysis by the command line, with networks that always say the same."""
+
+import json
+import pathlib
+
+import cv2
+import pydicom
+import pytest
+
+from medloop.apps.cli import main
+from tests.apps.tiny_bundles import a_grading_bundle, a_lesion_bundle
+from tests.imaging.eyes import draw_eye
+
+
+@pytest.fixture
+def eye(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDLOOP_HOME", str(tmp_path / "home"))
+    a_grading_bundle(tmp_path / "home/bundles/retina_grading", grade=2, dme=1)
+    a_lesion_bundle(tmp_path / "home/bundles/retina_lesions")
+    path = tmp_path / "eye.jpg"
+    path.write_bytes(cv2.imencode(".jpg", draw_eye()[..., ::-1])[1].tobytes())
+    return path
+
+
+@pytest.mark.slow
+def test_a_photograph_becomes_a_folder_of_results(eye, tmp_path):
+    out = tmp_path / "out"
+    assert main(["analyze", str(eye), "-o", str(out), "--lang", "zh"]) == 0
+    (row,) = json.loads((out / "summary.json").read_text("utf-8"))["results"]
+    assert row == {
+        "input": str(eye),
+        "study": "eye",
+        "analysis": "retina",
+        "outcome": "done",
+        "reason": "",
+        "path": "eye/retina",
+    }
+    promised = {"result.json", "report.html", "report.pdf", "sr.dcm", "seg.dcm"}
+    promised |= {"heatmap.png", "overlay.png"}
+    assert promised <= {path.name for path in (out / "eye/retina").iterdir()}
+    result = json.loads((out / "eye/retina/result.json").read_text("utf-8"))
+    assert result["schema"] == "medloop.result/1"
+    assert (result["assessments"]["ICDR"], result["assessments"]["DME"]) == (2, 1)
+    assert result["analysis"]["bundle"] == "retina_grading"
+    assert set(result["timings_s"]) == {"read", "prepare", "infer", "post", "write"}
+
+
+@pytest.mark.slow
+def test_the_same_input_gives_the_same_bytes_but_for_times(eye, tmp_path):
+    records = []
+    for name in ("one", "two"):
+        main(["analyze", str(eye), "-o", str(tmp_path / name)])
+        record = json.loads((tmp_path / name / "eye/retina/result.json").read_text("utf-8"))
+        record.pop("timings_s")
+        record.pop("finished")
+        records.append(json.dumps(record))
+    assert records[0] == records[1]
+    uids = [
+        pydicom.dcmread(tmp_path / n / "eye/retina/sr.dcm").SOPInstanceUID
+        for n in ("one", "two")
+    ]
+    assert uids[0] == uids[1]
+
+
+@pytest.mark.slow
+def test_the_demonstration_prints_each_report_alone_on_a_line(eye, tmp_path, capsys):
+    assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert all((tmp_path / "demo") in pathlib.Path(line).parents for line in lines)
+    assert all(pathlib.Path(line).is_file() for line in lines)
