@@ -9,8 +9,11 @@ import pytest
 
 from medloop.core.errors import ServiceError
 from medloop.core.record import from_json, from_record
+from medloop.workflow.intake import FolderArchive, gather
 from medloop.workflow.products import Makers, write_products
-from tests.workflow.cases import a_case, a_result
+from medloop.workflow.routing import route
+from medloop.workflow.worker import run
+from tests.workflow.cases import Grade, a_case, a_result
 
 FIGURE = np.arange(40 * 60 * 3, dtype=np.uint32).reshape(40, 60, 3).astype(np.uint8)
 
@@ -22,7 +25,7 @@ def plain_makers(**changes) -> Makers:
         (folder / "sr.dcm").write_bytes(b"DICM" + (pdf or b""))
 
     parts = {
-        "html": lambda case, result, language: f"<p lang={language}>眼底</p>",
+        "html": lambda case, result, language, figures: f"<p lang={language}>眼底</p>",
         "pdf": lambda page: b"%PDF" + page.encode(),
         "figures": lambda case, result: {"overlay": FIGURE},
         "dicom": dicom,
@@ -71,7 +74,7 @@ def test_the_record_holds_the_timings_of_all_stages(tmp_path):
         "post": 0.3,
         "write": 0.5,
     }
-    assert record["study"] == {"uid": "2.25.1", "source": "eye0.jpg"}
+    assert record["study"] == {"uid": "2.25.1", "source": "eyes/eye0.jpg"}
 
 
 def test_a_machine_that_cannot_print_leaves_the_pdf_out_and_says_so(tmp_path):
@@ -109,3 +112,32 @@ def test_the_same_case_gives_the_same_bytes_but_for_timings(tmp_path):
     assert json.dumps(one) == json.dumps(two)
     for name in ("overlay.png", "report.html", "report.pdf", "sr.dcm"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_photograph_gives_report_pictures_and_dicom_objects(tmp_path, language):
+    height, width = 600, 800
+    y, x = np.mgrid[:height, :width]
+    eye = np.zeros((height, width, 3), np.uint8)
+    eye[(y - 300) ** 2 + (x - 400) ** 2 < 280**2] = (60, 90, 180)
+    cv2.imwrite(str(tmp_path / "eye.jpg"), eye)
+    intake = gather([tmp_path / "eye.jpg"], scratch=tmp_path)
+    (each,) = route(intake.studies, [Grade()])
+
+    def write(case, result):
+        write_products(case, result, tmp_path / "grade", language=language)
+        return tmp_path / "grade"
+
+    outcome = run(Grade(), FolderArchive(intake), each.study, each.selection, write=write)
+    assert outcome.reason == ""
+    expected = {
+        *("result.json", "report.html", "report.pdf", "overlay.png", "heatmap.png"),
+        *("photograph.dcm", "sr.dcm", "seg.dcm", "overlay.dcm", "heatmap.dcm", "report.dcm"),
+    }
+    if "Pango" in (tmp_path / "grade" / "result.json").read_text(encoding="utf-8"):
+        pytest.skip("Pango is not installed")
+    assert set(names(tmp_path / "grade")) == expected
+    record = from_json((tmp_path / "grade" / "result.json").read_text(encoding="utf-8"))
+    assert record["study"]["source"].endswith("eye.jpg")
+    assert min(record["timings_s"].values()) > 0

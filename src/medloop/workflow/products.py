@@ -15,7 +15,6 @@ from numpy import ndarray
 
 from medloop.core.errors import ServiceError
 from medloop.core.finding import Result
-from medloop.core.image import Picture
 from medloop.core.record import to_json, to_record
 from medloop.core.study import Case, Notice
 from medloop.workflow.folders import fresh_folder
@@ -27,21 +26,23 @@ Rgb = UInt8[ndarray, "y x 3"]
 class Makers:
     """The parts that make products; `Makers.real` loads the shipped ones.
 
-    `html` writes a page, `pdf` prints it (`ServiceError` if it cannot here), `figures` draws
-    pictures by name, `dicom` writes DICOM files into a folder from the PDF and the figures.
+    `figures` draws pictures by name, `html` writes a page with them, `pdf` prints the page
+    (`ServiceError` if it cannot here), `dicom` writes DICOM files into a folder from the PDF
+    and the figures.
     """
 
-    html: Callable[[Case, Result, str], str]
-    pdf: Callable[[str], bytes]
     figures: Callable[[Case, Result], Mapping[str, Rgb]]
+    html: Callable[[Case, Result, str, Mapping[str, Rgb]], str]
+    pdf: Callable[[str], bytes]
     dicom: Callable[[Case, Result, bytes | None, Mapping[str, Rgb], Path], None]
 
     @classmethod
     def real(cls) -> "Makers":
-        """Load the report and DICOM libraries, which takes about a second the first time."""
+        """Load what writes reports and DICOM, about a second that a run without them saves."""
         from medloop.clinical.report.pdf import to_pdf  # noqa: PLC0415
+        from medloop.clinical.reports import pictures_for  # noqa: PLC0415
 
-        return cls(html=_html, pdf=to_pdf, figures=_figures, dicom=_dicom)
+        return cls(figures=pictures_for, html=_html, pdf=to_pdf, dicom=_dicom)
 
 
 def write_products(
@@ -65,15 +66,14 @@ def write_products(
     started = clock()
     makers = makers or Makers.real()
     with fresh_folder(folder) as part, ThreadPoolExecutor(2) as threads:
-        page = makers.html(case, result, language)
-        printing = threads.submit(_print, makers, page)
-        (part / "report.html").write_text(page, encoding="utf-8")
         figures = makers.figures(case, result)
         drawing = [
             threads.submit(_save_png, image, part / f"{name}.png")
             for name, image in figures.items()
         ]
-        pdf, missing = printing.result()
+        page = makers.html(case, result, language, figures)
+        (part / "report.html").write_text(page, encoding="utf-8")
+        pdf, missing = _print(makers, page)
         if pdf is not None:
             (part / "report.pdf").write_bytes(pdf)
         makers.dicom(case, result, pdf, figures, part)
@@ -103,24 +103,11 @@ def _save_png(image: Rgb, path: Path) -> None:
     path.write_bytes(data.tobytes())
 
 
-def _html(case: Case, result: Result, language: str) -> str:
-    from medloop.clinical.report.page import render_html  # noqa: PLC0415
+def _html(case: Case, result: Result, language: str, figures: Mapping[str, Rgb]) -> str:
+    from medloop.clinical.reports import report_for  # noqa: PLC0415
 
-    return render_html(case, result, language=language, now=result.provenance.finished)
-
-
-def _figures(case: Case, result: Result) -> Mapping[str, Rgb]:
-    from medloop.clinical.report.figures import heat, overlay  # noqa: PLC0415
-
-    figures: dict[str, Rgb] = {}
-    picture = case.images[0]
-    if not isinstance(picture, Picture):
-        return figures
-    if result.labels is not None or result.findings:
-        figures["overlay"] = overlay(picture, result.labels, result.findings)
-    if result.heat_maps:
-        figures["heatmap"] = heat(picture, result.heat_maps[0])
-    return figures
+    finished = result.provenance.finished
+    return report_for(case, result, language=language, now=finished, rendered=figures)
 
 
 def _dicom(
