@@ -88,7 +88,7 @@ def test_warnings_of_reading_and_analysis_are_both_told(case, fundus):
 def test_an_ungradable_photograph_gets_no_conclusion_but_says_what_to_do(case, result):
     ungradable = with_assessments(result, gradable=False, referable=False)
     text = text_of(report_for(case, ungradable, language="en", now=NOW))
-    assert "Conclusion Ungradable photograph: no reliable grade can be given." in text
+    assert "Conclusion Ungradable photograph: no reliable grade." in text
     assert "Indicative only: Moderate" in text
     assert "Repeat the photograph" in text
 

@@ -13,13 +13,17 @@ Translations = Mapping[str, str]
 
 READING: Translations = {
     "series-split": "该序列含多个容积；此为 {part}，共 {slices} 层。",
-    "parts-left-out": "该序列含 {volumes} 个容积，读取最大者（{slices} 层），略去 {left_out} 层。",
+    "parts-left-out": (
+        "该序列含 {volumes} 个容积，读取最大者（{slices} 层），略去 {left_out} 层。"
+    ),
     "duplicate-slices": "{slices} 层重复存储，已去除重复层。",
     "no-thickness": "仅有一层且未注明层厚，按 1 mm 处理。",
     "gantry-tilt": "机架倾斜 {tilt_deg:.1f}°，已重采样为垂直层面。",
     "slices-displaced": "层面侧向错位最大 {drift_mm:.1f} mm，已重采样。",
     "slices-missing": "缺少 {missing} 层（共 {slices} 层），已插值补齐。",
-    "irregular-slices": "层间距不一致（{low_mm:.2f}–{high_mm:.2f} mm），按 {gap_mm:.2f} mm 重采样。",
+    "irregular-slices": (
+        "层间距 {low_mm:.2f} 至 {high_mm:.2f} mm 不等，按 {gap_mm:.2f} mm 重采样。"
+    ),
     "nifti-no-orientation": "NIfTI 文件未注明方位，左右可能颠倒。",
     "nifti-two-orientations": "NIfTI 的两种方位相差最大 {difference_mm:.2f} mm，采用 sform。",
     "nan-replaced": "{voxels} 个体素无有效值，已置为最小值 {value:g}。",

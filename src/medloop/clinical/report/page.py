@@ -63,7 +63,6 @@ def render_html(
         embed=data_uri,
         percent=partial(percent, language=tongue),
         created=now.isoformat(),
-        written=moment(now),
         version=__version__,
         style=_style(),
     )

@@ -8,7 +8,7 @@ from numpy import ndarray
 from medloop.clinical.report.figures import heat, heat_ramp, overlay, shrink
 from medloop.clinical.report.language import FRAME, Language, percent, say
 from medloop.clinical.report.notices import told
-from medloop.clinical.report.parts import Figure, Key, Ramp, Report, Table
+from medloop.clinical.report.parts import Figure, Key, Ramp, Report, Table, Tone
 from medloop.core.finding import Assessment, Finding, Measurement, Result
 from medloop.core.image import Picture
 from medloop.core.study import Case
@@ -30,6 +30,7 @@ def plain_report(case: Case, result: Result, *, language: Language) -> Report:
         title=say(FRAME, "plain_title", language, analysis=result.provenance.analysis),
         subject=subject,
         headline=headline,
+        tone=Tone.UNSURE,
         figures=_figures(case, result, language),
         tables=_tables(result, language),
         warnings=told((*case.warnings, *result.warnings), language),

@@ -42,7 +42,7 @@ WORDS: Book = {
     ),
     "headline_plain": ("{grade} (ICDR\u00a0{icdr}).", "{grade}（ICDR\u00a0{icdr}\u00a0级）。"),
     "headline_ungradable": (
-        "Ungradable photograph: no reliable grade can be given.",
+        "Ungradable photograph: no reliable grade.",
         "图像质量不足，无法可靠分级。",
     ),
     "indicative": ("Indicative only: {answer}", "以下结果仅供参考：{answer}"),
@@ -81,9 +81,9 @@ WORDS: Book = {
         "无需因视网膜病变转诊；6–12 个月内复查。",
     ),
     "follow_suspect": (
-        "Repeat the photograph, with pupil dilation if needed. Referable disease is suspected: "
-        "refer to an ophthalmologist even if no better photograph can be taken.",
-        "建议重新拍摄，必要时散瞳。疑有需转诊病变：即使无法获得更清晰的照片，也建议转诊眼科。",
+        "Repeat the photograph, with pupil dilation if needed. Refer to an ophthalmologist even "
+        "if it stays ungradable: referable disease is suspected.",
+        "建议重新拍摄，必要时散瞳。疑有需转诊病变：即使仍无法分级，也建议转诊眼科。",
     ),
     "follow_probable": (
         "Refer to an ophthalmologist within 3–6 months: referable disease is probable although "
