@@ -7,9 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from medloop.core.code import Code
+from medloop.clinical.retina.codes import (
+    AREA_SHARE,
+    CONCEPTS,
+    COUNT,
+    LABELS,
+    QUADRANT_SITES,
+    SEGMENTS,
+)
 from medloop.core.finding import Finding, Measurement, Provenance, Result, Weights
-from medloop.core.image import HeatMap, LabelMap, Picture, Segment
+from medloop.core.image import HeatMap, LabelMap, Picture
 from medloop.core.study import (
     Case,
     Content,
@@ -27,22 +34,6 @@ from tests.phantoms import LESION_KINDS, Fundus
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 
-_ABNORMAL = Code("SCT", "49755003", "Morphologically abnormal structure")
-_CODES = {
-    "MA": Code("99TEST", "MA", "Retinal microaneurysm"),
-    "HE": Code("99TEST", "HE", "Retinal hemorrhage"),
-    "EX": Code("99TEST", "EX", "Hard exudate"),
-    "SE": Code("99TEST", "SE", "Soft exudate"),
-    "OD": Code("99TEST", "OD", "Optic disc"),
-}
-_COLORS = {
-    "MA": (86, 180, 233),
-    "HE": (255, 255, 255),
-    "EX": (0, 220, 160),
-    "SE": (240, 228, 66),
-    "OD": (204, 121, 167),
-}
-_COUNT, _AREA = Code("99TEST", "count", "Count"), Code("99TEST", "area", "Area")
 _PATIENT = Patient("WANG^XiaoDong=王^小东", "PID-0042", "19620714", "M")
 
 
@@ -108,11 +99,9 @@ def with_assessments(result: Result, **changes: bool | float | str | None) -> Re
 
 def _labels(fundus: Fundus) -> LabelMap:
     array = np.zeros(fundus.picture.size, np.uint8)
-    segments = {}
-    for value, kind in enumerate((*LESION_KINDS, "OD"), start=1):
-        array[fundus.masks[kind]] = value
-        segments[value] = Segment(kind, _ABNORMAL, _CODES[kind], _COLORS[kind])
-    return LabelMap(array, segments)
+    for kind, mask in fundus.masks.items():
+        array[mask] = LABELS[kind]
+    return LabelMap(array, {int(n): SEGMENTS[int(n)] for n in np.unique(array) if n})
 
 
 def _findings(fundus: Fundus) -> tuple[Finding, ...]:
@@ -121,21 +110,21 @@ def _findings(fundus: Fundus) -> tuple[Finding, ...]:
     nasal = np.sign(fundus.disc_center_px[0] - x0)
     counts: dict[tuple[str, str], list[float]] = {}
     for lesion in fundus.lesions:
-        up = "superior" if lesion.y < y0 else "inferior"
-        out = "nasal" if np.sign(lesion.x - x0) == nasal else "temporal"
-        counts.setdefault((lesion.kind, f"{up} {out}"), []).append(lesion.radius)
+        quadrant = "S" if lesion.y < y0 else "I"
+        quadrant += "N" if np.sign(lesion.x - x0) == nasal else "T"
+        counts.setdefault((lesion.kind, quadrant), []).append(lesion.radius)
     pixels = float(fundus.field.sum())
     return tuple(
         Finding(
-            _CODES[kind],
-            site=Code("99TEST", site, f"{site} quadrant of retina"),
+            CONCEPTS[kind],
+            site=QUADRANT_SITES[quadrant],
             measurements=(
-                Measurement(_COUNT, float(len(radii)), "1"),
-                Measurement(_AREA, 100 * sum(np.pi * r**2 for r in radii) / pixels, "%"),
+                Measurement(COUNT, float(len(radii)), "1"),
+                Measurement(AREA_SHARE, 100 * sum(np.pi * r**2 for r in radii) / pixels, "%"),
             ),
-            segment=LESION_KINDS.index(kind) + 1,
+            segment=LABELS[kind],
         )
-        for (kind, site), radii in sorted(counts.items())
+        for (kind, quadrant), radii in sorted(counts.items())
     )
 
 

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from medloop.clinical.report.language import Language
+from medloop.clinical.retina.codes import CONCEPTS, OPTIC_DISC, QUADRANT_SITES
 from medloop.clinical.retina.lesions import kind_of, lesion_table, quadrant_of, tally
+from medloop.clinical.retina.notices import disagreements
+from medloop.clinical.retina.scales import LesionCounts
 from medloop.clinical.retina.sentences import follow_up, retina_report
-from medloop.core.code import Code
 from tests.clinical.cases import a_case, a_result, with_assessments
 from tests.phantoms import a_fundus
 
@@ -131,21 +135,43 @@ def test_the_table_adds_up(result):
         assert sum(int(cell) for cell in row[1:5]) == int(row[5])
 
 
-@pytest.mark.parametrize(
-    ("meaning", "kind"),
-    [
-        ("Retinal microaneurysm", "MA"),
-        ("Retinal hemorrhage", "HE"),
-        ("Hard exudate", "EX"),
-        ("Cotton-wool spot", "SE"),
-        ("Optic disc", None),
-    ],
-)
-def test_lesions_are_told_by_their_code(meaning, kind):
-    assert kind_of(Code("99TEST", "x", meaning)) == kind
-
-
-def test_quadrants_are_told_by_their_site():
-    assert quadrant_of(Code("99TEST", "x", "Superotemporal quadrant of retina")) == "ST"
-    assert quadrant_of(Code("99TEST", "x", "Inferior nasal quadrant of retina")) == "IN"
+def test_lesions_and_quadrants_are_told_by_their_codes():
+    for kind, code in CONCEPTS.items():
+        assert kind_of(code) == kind
+    for quadrant, code in QUADRANT_SITES.items():
+        assert quadrant_of(code) == quadrant
+    assert kind_of(OPTIC_DISC) is None
     assert quadrant_of(None) == "elsewhere"
+
+
+def test_lesions_that_could_not_be_placed_get_a_column(result):
+    findings = tuple(replace(finding, site=None) for finding in result.findings)
+    table = lesion_table(replace(result, findings=findings), EN)
+    assert "Not placed" in table.head
+    assert [row[5] for row in table.rows] == [row[6] for row in table.rows]
+
+
+def test_an_unstated_side_is_read_from_disc_and_fovea(result):
+    for right_eye, seen in ((True, "right"), (False, "left")):
+        eye = a_fundus((240, 360), right_eye=right_eye)
+        report = retina_report(
+            a_case(eye.picture, side=""), a_result(eye), language=EN, rendered={}
+        )
+        assert f"looks like a {seen} eye" in report.subject
+
+
+def test_the_four_class_grade_comes_with_its_class_map(fundus, result):
+    four = with_assessments(result, four_class=2)
+    report = retina_report(a_case(fundus.picture), four, language=EN, rendered={})
+    assert "3 = 3 or 4" in report.scales[-1].about
+
+
+@pytest.mark.parametrize(("icdr", "dme"), [(0, 0), (4, 2), (1, 0)])
+def test_disagreements_are_told_in_chinese_as_alerts(fundus, icdr, dme):
+    lesions = LesionCounts({"EX": {"ST": 3}})
+    warnings = disagreements(icdr, dme, lesions, 1.5, placed=True)
+    result = a_result(fundus, warnings=warnings)
+    report = retina_report(a_case(fundus.picture), result, language=ZH, rendered={})
+    assert len(report.alerts) == len(warnings) == 2
+    assert all("神经网络" in alert for alert in report.alerts)
+    assert not report.warnings

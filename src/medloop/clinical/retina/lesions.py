@@ -6,32 +6,41 @@ from dataclasses import dataclass, field
 
 from medloop.clinical.report.language import Language, say
 from medloop.clinical.report.parts import Table
+from medloop.clinical.retina.codes import (
+    AREA,
+    AREA_ESTIMATED,
+    AREA_SHARE,
+    CONCEPTS,
+    COUNT,
+    LABELS,
+    QUADRANT_SITES,
+    SEGMENTS,
+)
 from medloop.clinical.retina.phrases import WORDS
+from medloop.clinical.retina.scales import QUADRANTS
 from medloop.core.code import Code
 from medloop.core.finding import Finding, Result
 
 KINDS = ("MA", "HE", "EX", "SE")
-QUADRANTS = ("ST", "SN", "IT", "IN")
 _ELSEWHERE = "elsewhere"
+_KIND_BY_CODE = {code.value: kind for kind, code in CONCEPTS.items()}
+_QUADRANT_BY_CODE = {code.value: quadrant for quadrant, code in QUADRANT_SITES.items()}
 
-# Heads of the area column by UCUM unit, the best first.
-_AREA_HEADS = {"mm2": "area_mm2", "%": "area_field", "px2": "area_px", "{pixels}": "area_px"}
-
-# Words in a coded concept's meaning that tell the kind.
-_TELLING = {
-    "MA": ("microaneurysm",),
-    "HE": ("hemorrhage", "haemorrhage"),
-    "EX": ("hard exudate",),
-    "SE": ("soft exudate", "cotton wool"),
+# Heads of the area column by concept and UCUM unit, the best known one first.
+_AREA_HEADS = {
+    (AREA.value, "mm2"): "area_mm2",
+    (AREA_ESTIMATED.value, "mm2"): "area_estimated",
+    (AREA_SHARE.value, "%"): "area_field",
+    (AREA.value, "{pixels}"): "area_px",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many lesions of one kind, by quadrant, and their area by unit."""
+    """How many lesions of one kind, by quadrant, and their area by concept and unit."""
 
     by_quadrant: Mapping[str, int] = field(default_factory=dict)
-    areas: Mapping[str, float] = field(default_factory=dict)
+    areas: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -41,32 +50,25 @@ class Tally:
 
 def kind_of(concept: Code) -> str | None:
     """Return MA, HE, EX or SE for a lesion's code; None for what is no such lesion."""
-    meaning = concept.meaning.lower().replace("-", " ")
-    for kind, words in _TELLING.items():
-        if any(word in meaning for word in words):
-            return kind
-    return None
+    return _KIND_BY_CODE.get(concept.value)
 
 
 def quadrant_of(site: Code | None) -> str:
     """Return ST, SN, IT or IN for a site's code, or ``elsewhere``."""
-    meaning = site.meaning.lower() if site else ""
-    up = "S" if "super" in meaning else "I" if "infer" in meaning else ""
-    out = "T" if "temporal" in meaning else "N" if "nasal" in meaning else ""
-    return up + out if up and out else _ELSEWHERE
+    return _QUADRANT_BY_CODE.get(site.value, _ELSEWHERE) if site else _ELSEWHERE
 
 
 def tally(result: Result, kind: str) -> Tally:
     """Add up findings of one kind; one without a count is one lesion."""
     counts: Counter[str] = Counter()
-    areas: dict[str, float] = {}
+    areas: dict[tuple[str, str], float] = {}
     for finding in result.findings:
         if kind_of(finding.concept) == kind:
             counts[quadrant_of(finding.site)] += _count(finding)
             for measurement in finding.measurements:
-                unit = measurement.unit
-                if unit in _AREA_HEADS:
-                    areas[unit] = areas.get(unit, 0.0) + measurement.value
+                key = (measurement.concept.value, measurement.unit)
+                if key in _AREA_HEADS:
+                    areas[key] = areas.get(key, 0.0) + measurement.value
     return Tally(dict(counts), areas)
 
 
@@ -80,7 +82,7 @@ def lesion_table(result: Result, language: Language) -> Table:
         say(WORDS, column if column == _ELSEWHERE else f"quadrant_{column}", language)
         for column in columns
     ]
-    known = {unit for each in tallies for unit in each.areas}
+    known = {key for each in tallies for key in each.areas}
     units = [unit for unit in _AREA_HEADS if unit in known][:1]
     rows = tuple(
         (
@@ -97,13 +99,13 @@ def lesion_table(result: Result, language: Language) -> Table:
         title=say(WORDS, "table_lesions", language),
         head=(first, *heads, total, *area_heads),
         rows=rows,
-        keys=_colors(result),
+        keys=_colors(),
         note=say(WORDS, "note_lesions", language),
     )
 
 
 def _count(finding: Finding) -> int:
-    counted = [each.value for each in finding.measurements if each.unit == "1"]
+    counted = [each.value for each in finding.measurements if each.concept == COUNT]
     return round(counted[0]) if counted else 1
 
 
@@ -114,12 +116,6 @@ def _short(area: float) -> str:
     return f"{area:.0f}" if area >= 10 else f"{area:.2f}" if area >= 0.01 else "< 0.01"
 
 
-def _colors(result: Result) -> tuple[str, ...]:
-    """Colors of the kinds on the overlay, in the table's order; empty without labels."""
-    if result.labels is None:
-        return ()
-    by_kind = {
-        kind_of(each.concept): f"#{bytes(each.color).hex()}"
-        for each in result.labels.segments.values()
-    }
-    return tuple(by_kind.get(kind, "transparent") for kind in KINDS)
+def _colors() -> tuple[str, ...]:
+    """Colors of the kinds on the overlay, in the table's order."""
+    return tuple(f"#{bytes(SEGMENTS[LABELS[kind]].color).hex()}" for kind in KINDS)

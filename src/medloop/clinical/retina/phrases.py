@@ -18,6 +18,8 @@ WORDS: Book = {
     "eye_L": ("Left eye (OS)", "左眼（OS）"),
     "eye_B": ("Both eyes (OU)", "双眼（OU）"),
     "eye_": ("Eye not stated", "眼别未提供"),
+    "seen_R": ("Eye not stated, looks like a right eye", "眼别未提供（似为右眼）"),
+    "seen_L": ("Eye not stated, looks like a left eye", "眼别未提供（似为左眼）"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),
     "value_share": ("{value} ({share})", "{value}（{share}）"),
@@ -81,8 +83,8 @@ WORDS: Book = {
         "无需因视网膜病变转诊；6–12 个月内复查。",
     ),
     "follow_suspect": (
-        "Repeat the photograph, with pupil dilation if needed. Refer to an ophthalmologist even "
-        "if it stays ungradable: referable disease is suspected.",
+        "Repeat the photograph, with pupil dilation if needed. Refer to an ophthalmologist "
+        "even if it stays ungradable: referable disease is suspected.",
         "建议重新拍摄，必要时散瞳。疑有需转诊病变：即使仍无法分级，也建议转诊眼科。",
     ),
     "follow_probable": (
@@ -103,8 +105,8 @@ WORDS: Book = {
         "建议尽快转诊眼科，最迟不超过 3 个月。",
     ),
     "follow_dme_2": (
-        "Refer to an ophthalmologist within 1 month, with OCT: oedema of the macular centre is "
-        "possible.",
+        "Refer to an ophthalmologist within 1 month, with OCT: oedema of the macular centre "
+        "is possible.",
         "建议 1 个月内转诊眼科并行 OCT 检查：水肿可能累及黄斑中心。",
     ),
     "follow_4": (
@@ -159,6 +161,11 @@ WORDS: Book = {
         "ETDRS levels (10 to 85) that fit this photograph; exact levels need seven fields.",
         "与本照片相符的 ETDRS 严重程度等级（10–85）；精确等级需七视野照相。",
     ),
+    "scale_four": ("Four classes", "四分类"),
+    "about_four": (
+        "From ICDR: 0 = 0 (none), 1 = 1 (mild), 2 = 2 (moderate), 3 = 3 or 4.",
+        "由 ICDR 归并：0 = 0 级，1 = 1 级，2 = 2 级，3 = 3 或 4 级。",
+    ),
     # lesions
     "table_lesions": ("Lesions found", "检出病变"),
     "lesion": ("Lesion", "病变"),
@@ -184,6 +191,7 @@ WORDS: Book = {
     "total": ("Total", "合计"),
     "area_px": ("Area (pixels)", "面积（像素）"),
     "area_field": ("Area (% of field)", "面积（占视野 %）"),
+    "area_estimated": ("Area (mm², disc = 1.8 mm)", "面积（mm²，按视盘 1.8 mm 估算）"),
     "area_mm2": ("Area (mm²)", "面积（mm²）"),
     "note_lesions": (
         "Found by a neural network, which misses lesions and finds false ones, microaneurysms "
@@ -240,6 +248,19 @@ NOTICES: Translations = {
     "quality.field": "可见视野比例仅 {value:.0%}，低于 {limit:.0%}。",
     "quality.frameless": "未见视野边缘，图像可能为照片的裁剪部分。",
     "quality.macula": "黄斑不在视野内。",
+    "disc_uncertain": "视盘定位不确定（置信度 {value:.2f}，下限 {limit:.2f}）。",
+    "fovea_uncertain": (
+        "未能辨认中心凹，按解剖位置推定（置信度 {value:.2f}，下限 {limit:.2f}）。"
+    ),
+    "laterality_disagrees": "标注眼别为 {stated}，但照片似为 {seen}，请核对眼别。",
+    "grade_disagrees": (
+        "病变规则与神经网络不一致：检出病变提示 ICDR 至少 {least} 级，"
+        "神经网络判定为 ICDR {icdr} 级（新生血管不在检测范围，请人工核对）。"
+    ),
+    "dme_disagrees": (
+        "病变规则与神经网络对黄斑水肿的判定不一致：检出硬性渗出提示 {rule} 级，"
+        "神经网络判定为 {dme} 级。"
+    ),
 }
 
 SHIPPED_BUNDLES = frozenset({"retina_grading", "retina_lesions"})

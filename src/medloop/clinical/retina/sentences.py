@@ -15,7 +15,7 @@ from medloop.core.finding import Assessment, Result
 from medloop.core.image import Picture
 from medloop.core.study import Case
 
-DISAGREEMENTS = frozenset({"grade_disagrees"})
+DISAGREEMENTS = frozenset({"grade_disagrees", "dme_disagrees", "laterality_disagrees"})
 
 # What asks for which follow-up, most pressing first: phrase, assessment, least value.
 _FOLLOW_UP = (
@@ -43,7 +43,7 @@ def retina_report(
     pictures = retina_pictures(case, result) if rendered is None else rendered
     return Report(
         title=say(WORDS, "title", language),
-        subject=_eye(case, language),
+        subject=_eye(case, result.assessments, language),
         headline=headline,
         tone=_tone(result.assessments),
         sentences=sentences,
@@ -94,7 +94,7 @@ def _whole(assessments: Mapping[str, Assessment], name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _shares(assessments: Mapping[str, Assessment], name: str) -> tuple[float, ...]:
+def _numbers(assessments: Mapping[str, Assessment], name: str) -> tuple[float, ...]:
     value = assessments.get(name)
     return value if isinstance(value, tuple) else ()
 
@@ -108,9 +108,18 @@ def _tone(assessments: Mapping[str, Assessment]) -> Tone:
     return Tone.WATCH if phrase in ("follow_2", "follow_probable") else Tone.URGENT
 
 
-def _eye(case: Case, language: Language) -> str:
+def _eye(case: Case, assessments: Mapping[str, Assessment], language: Language) -> str:
+    """Name the side as stated, else as it looks: the disc lies on the nasal side."""
     side = case.selection.series[0].laterality
-    return say(WORDS, f"eye_{side}" if f"eye_{side}" in WORDS else "eye_", language)
+    if side in ("R", "L", "B"):
+        return say(WORDS, f"eye_{side}", language)
+    disc, fovea = (
+        _numbers(assessments, "disc_center_px"),
+        _numbers(assessments, "fovea_center_px"),
+    )
+    if len(disc) != 2 or len(fovea) != 2:
+        return say(WORDS, "eye_", language)
+    return say(WORDS, "seen_R" if disc[0] > fovea[0] else "seen_L", language)
 
 
 def _conclusion(
@@ -133,7 +142,7 @@ def _grade_sentence(assessments: Mapping[str, Assessment], language: Language) -
         return ""
     grade, shares = (
         say(WORDS, f"icdr_{icdr}", language),
-        _shares(assessments, "ICDR_probabilities"),
+        _numbers(assessments, "ICDR_probabilities"),
     )
     if len(shares) <= icdr:
         return say(WORDS, "headline_plain", language, grade=grade, icdr=icdr)
@@ -204,6 +213,10 @@ def _scales(result: Result, language: Language) -> tuple[Scale, ...]:
     if etdrs:
         name, about = say(WORDS, "scale_etdrs", language), say(WORDS, "about_etdrs", language)
         scales.append(Scale(name, str(etdrs).replace("-", "–"), about))
+    four = _whole(held, "four_class")
+    if four is not None:
+        name, about = say(WORDS, "scale_four", language), say(WORDS, "about_four", language)
+        scales.append(Scale(name, str(four), about))
     return tuple(scale for scale in scales if scale is not None)
 
 
@@ -211,7 +224,7 @@ def _graded(key: str, stem: str, result: Result, language: Language) -> Scale | 
     grade = _whole(result.assessments, key)
     if grade is None:
         return None
-    shares = _shares(result.assessments, f"{key}_probabilities")
+    shares = _numbers(result.assessments, f"{key}_probabilities")
     bars = tuple(
         Bar(say(WORDS, f"bar_{stem}_{n}", language), share, is_chosen=n == grade)
         for n, share in enumerate(shares)
