@@ -20,20 +20,20 @@ def mutated(sources: Sequence[Path], *, seed: int, number: int) -> tuple[Path, b
     rng = np.random.default_rng([seed, number])
     source = sources[int(rng.integers(len(sources)))]
     data = bytearray(source.read_bytes())
-    for _ in range(int(rng.integers(1, 5))):
+    for _ in range(int(rng.choice((1, 1, 1, 2, 3)))):
         if len(data) > 8:
             MUTATIONS[int(rng.integers(len(MUTATIONS)))](data, rng)
     return source, bytes(data)
 
 
 def flip_bits(data: bytearray, rng: np.random.Generator) -> None:
-    for _ in range(int(rng.integers(1, 33))):
+    for _ in range(int(rng.choice((1, 2, 4, 32)))):
         data[_early(data, rng)] ^= 1 << int(rng.integers(8))
 
 
 def overwrite(data: bytearray, rng: np.random.Generator) -> None:
     start = _early(data, rng)
-    length = int(rng.integers(1, 65))
+    length = int(rng.choice((1, 4, 64)))
     data[start : start + length] = rng.bytes(length)
 
 
