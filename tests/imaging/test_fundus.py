@@ -153,3 +153,14 @@ def test_clahe_raises_the_contrast_of_a_faint_vessel():
     picture = picture.astype(np.uint8)
     before, after = picture[..., 1].astype(int), green_clahe(picture).astype(int)
     assert after[128, 122] - after[128, 128] > 1.3 * (before[128, 122] - before[128, 128])
+
+
+def test_a_small_arc_in_a_large_lit_part_is_not_its_field():
+    picture = np.full((400, 600, 3), 120, np.uint8)
+    picture[:, 300:] = 0
+    cv2.circle(picture, (300, 200), 100, (120, 120, 120), thickness=-1)
+    field = find_field(picture)
+    assert field is not None
+    x0, y0, x1, y1 = field.box
+    assert x0 < x1
+    assert y0 < y1

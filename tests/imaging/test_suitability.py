@@ -1,22 +1,31 @@
+import contextlib
 import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from medloop.core.errors import UnsuitableError
 from medloop.imaging.fundus import find_field
-from medloop.imaging.suitability import measure_traits, require_color, require_retina
+from medloop.imaging.landmarks import find_landmarks
+from medloop.imaging.quality import judge_quality
+from medloop.imaging.suitability import (
+    measure_traits,
+    require_color,
+    require_field,
+    require_retina,
+)
 from medloop.imaging.vessels import open_view
 from tests.imaging.eyes import draw_eye
 from tests.phantoms import a_fundus
 
 
 def judge(picture):
-    field = find_field(np.ascontiguousarray(picture))
-    if field is None:
-        raise UnsuitableError("dark")
+    require_color(picture)
+    field = require_field(find_field(np.ascontiguousarray(picture)))
     require_retina(measure_traits(open_view(np.ascontiguousarray(picture), field)))
 
 
@@ -98,6 +107,37 @@ def test_swapped_colors_are_refused():
 def test_drawn_nonsense_is_refused(picture, reason):
     with pytest.raises(UnsuitableError, match=reason):
         judge(picture)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 400), st.integers(1, 400)),
+    shapes=st.lists(
+        st.tuples(
+            st.sampled_from(["circle", "box", "noise"]),
+            st.integers(-50, 450),
+            st.integers(-50, 450),
+            st.integers(1, 300),
+            st.tuples(*[st.integers(0, 255)] * 3),
+        ),
+        max_size=4,
+    ),
+)
+def test_any_drawing_is_judged_or_refused_never_a_crash(size, shapes):
+    picture = np.zeros((*size, 3), np.uint8)
+    for shape, x, y, extent, color in shapes:
+        if shape == "circle":
+            cv2.circle(picture, (x, y), extent, color, thickness=-1)
+        elif shape == "box":
+            cv2.rectangle(picture, (x, y), (x + extent, y + extent // 3), color, thickness=-1)
+        else:
+            rng = np.random.default_rng(extent)
+            picture[::2] = rng.integers(0, max(color[0], 1), picture[::2].shape)
+    with contextlib.suppress(UnsuitableError):
+        judge(picture)
+        field = find_field(picture)
+        find_landmarks(open_view(picture, field))
+        judge_quality(picture, field)
 
 
 @pytest.mark.slow

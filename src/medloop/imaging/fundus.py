@@ -16,6 +16,7 @@ from numpy import ndarray
 WORKING_SIDE_PX = 512
 _TRIALS = 300
 _TOLERANCE = 0.012  # of the radius: distance at which an edge point still lies on the circle
+_MIN_COVERED = 0.5  # of the lit part's box must be the circle's, else it is some other arc
 _MIN_ROUND = 0.35  # of the edge points must lie on the circle, else there is no circle
 
 
@@ -85,7 +86,8 @@ def find_field(rgb: UInt8[ndarray, "y x 3"]) -> Field | None:
     edge = _free_edge(lit)
     circle, roundness = _fit_circle(edge, max_radius=float(max(rows, columns)))
     extent = _extent(lit)
-    if circle is None:
+    if circle is None or _covered(extent, circle) < _MIN_COVERED:
+        roundness = 0.0
         x0, y0, x1, y1 = extent
         center = ((x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2)
         circle = (*center, float(np.hypot(x1 - x0, y1 - y0)) / 2)
@@ -222,6 +224,15 @@ def _extent(lit: Bool[ndarray, "y x"]) -> tuple[int, int, int, int]:
     x = np.flatnonzero(lit.any(axis=0))
     y = np.flatnonzero(lit.any(axis=1))
     return int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1
+
+
+def _covered(extent: tuple[int, int, int, int], circle: tuple[float, float, float]) -> float:
+    """Share of a box that lies in the square around a circle."""
+    x, y, radius = circle
+    x0, y0, x1, y1 = extent
+    width = max(0.0, min(x1, x + radius) - max(x0, x - radius))
+    height = max(0.0, min(y1, y + radius) - max(y0, y - radius))
+    return width * height / ((x1 - x0) * (y1 - y0))
 
 
 def _on_picture(

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from numpy import ndarray
 
 from medloop.core.errors import UnsuitableError
-from medloop.imaging.fundus import flatten
+from medloop.imaging.fundus import Field, flatten
 from medloop.imaging.vessels import View
 
 MIN_FIELD_PX = 100.0  # diameter below which microaneurysms cannot be pixels of their own
+MIN_SEEN = 0.1
+MIN_COLOR = 12.0
 MIN_CHROMA = 20.0  # extremes: 48 to 222
 MIN_DOMINANCE = 0.9  # 0.98 to 1
 MAX_HUE_SPREAD = 0.35  # 0.02 to 0.17
@@ -41,7 +43,6 @@ class Traits:
     detail at it; `vessel_length` the extent of long vessels in field radii.
     """
 
-    diameter_px: float
     framed: bool
     chroma: float
     dominance: float
@@ -53,16 +54,45 @@ class Traits:
     vessel_length: float
 
 
-def require_color(array: ndarray) -> None:
-    """Refuse pictures that never had color.
+def require_color(array: Shaped[ndarray, "y x *c"]) -> None:
+    """Refuse pictures without color: one channel, or three that are the same.
 
     Raises
     ------
     UnsuitableError
-        If there is only one channel.
+        If there is one channel, or colors differ by less than `MIN_COLOR` in 99 % of it.
     """
     if array.ndim != 3:
         raise UnsuitableError("not a color fundus photograph: the picture is gray")
+    step = max(1, max(array.shape[:2]) // 256)
+    sample = array[::step, ::step].astype(np.float32)
+    spread = (sample.max(axis=2) - sample.min(axis=2)) * (255 / max(float(sample.max()), 1.0))
+    color = float(np.percentile(spread, 99))
+    if sample.max() > 0 and color < MIN_COLOR:
+        raise UnsuitableError(
+            "not a color fundus photograph: the picture is gray, "
+            f"color difference {color:.0f} is under {MIN_COLOR:.0f}"
+        )
+
+
+def require_field(field: Field | None) -> Field:
+    """Refuse pictures that are dark, or whose lit part is too small to hold a retina.
+
+    Raises
+    ------
+    UnsuitableError
+        If there is no field, or less than `MIN_FIELD_PX` of it in any direction.
+    """
+    if field is None:
+        raise UnsuitableError("not a color fundus photograph: nothing is lit")
+    x0, y0, x1, y1 = field.box
+    least = min(2 * field.radius_px, x1 - x0, y1 - y0)
+    if least < MIN_FIELD_PX:
+        raise UnsuitableError(
+            f"not a color fundus photograph: field of {least:.0f} px is under "
+            f"{MIN_FIELD_PX:.0f} px"
+        )
+    return field
 
 
 def require_retina(traits: Traits) -> None:
@@ -79,8 +109,20 @@ def require_retina(traits: Traits) -> None:
 
 
 def measure_traits(view: View) -> Traits:
-    """Measure what tells a retina from other pictures."""
+    """Measure what tells a retina from other pictures.
+
+    Raises
+    ------
+    UnsuitableError
+        If hardly anything of the field's inner part is in the picture.
+    """
     mask = view.field.mask(view.light.shape, shrink=0.9)
+    share = mask.sum() / (np.pi * (0.9 * view.field.radius_px) ** 2)
+    if share < MIN_SEEN:
+        raise UnsuitableError(
+            "not a color fundus photograph: "
+            f"{share:.0%} of a field is seen, under {MIN_SEEN:.0%}"
+        )
     colors = view.rgb[mask].astype(np.float32)
     red, green, blue = colors.T
     spread = colors.max(axis=1) - colors.min(axis=1)
@@ -90,7 +132,6 @@ def measure_traits(view: View) -> Traits:
         cv2.GaussianBlur(flat, (0, 0), s * radius) for s in (0.006, 0.012, 0.04)
     )
     return Traits(
-        diameter_px=2 * radius / view.factor,
         framed=view.field.roundness >= FRAMED,
         chroma=float(np.median(spread)),
         dominance=float(np.mean((red > green) & (green >= blue - 12))),
@@ -110,10 +151,6 @@ def _objection(t: Traits) -> str:
     texture = MAX_TEXTURE if t.framed else MAX_TEXTURE_FRAMELESS
     length = 0.0 if t.framed else MIN_VESSEL_LENGTH_FRAMELESS
     rules = (
-        (
-            t.diameter_px < MIN_FIELD_PX,
-            f"field of {t.diameter_px:.0f} px is under {MIN_FIELD_PX:.0f} px",
-        ),
         (
             t.chroma < MIN_CHROMA,
             f"gray, color difference {t.chroma:.0f} under {MIN_CHROMA:.0f}",

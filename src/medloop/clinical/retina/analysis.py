@@ -33,7 +33,12 @@ from medloop.core.study import Case, Content, Selection, Study
 from medloop.imaging.fundus import Field, find_field
 from medloop.imaging.landmarks import Landmarks, find_landmarks
 from medloop.imaging.quality import judge_quality
-from medloop.imaging.suitability import measure_traits, require_color, require_retina
+from medloop.imaging.suitability import (
+    measure_traits,
+    require_color,
+    require_field,
+    require_retina,
+)
 from medloop.imaging.vessels import View, open_view
 from medloop.models.plan import Plan
 from medloop.models.predict import Predictor
@@ -176,9 +181,7 @@ def _picture(case: Case) -> Picture:
 def _prepare(picture: Picture) -> tuple[Rgb, Field, View]:
     """Bring to 8 bits, find the field, and refuse what is no retina."""
     rgb = _to_8_bit(picture.array)
-    field = find_field(rgb)
-    if field is None:
-        raise UnsuitableError("not a color fundus photograph: nothing is lit")
+    field = require_field(find_field(rgb))
     view = open_view(rgb, field)
     require_retina(measure_traits(view))
     return rgb, field, view
