@@ -8,10 +8,9 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from medloop.workflow.intake import FolderArchive, gather
-
 from medloop.core.errors import MedloopError
 from medloop.core.study import Content, Selection
+from medloop.workflow.intake import FolderArchive, gather
 from tests.soak.mutate import mutated
 
 ADDRESS_SPACE_BYTES = 6 << 30  # keeps the machine alive; what counts is the resident 2 GB
