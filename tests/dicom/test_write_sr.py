@@ -66,6 +66,7 @@ def test_dsrdump_prints_the_values(tmp_path):
     text = dumped(tmp_path / "reread.dcm")
     for part in (
         "Moderate nonproliferative diabetic retinopathy",
+        "ETDRS:35-43",
         "0.6",
         "0.8125",
         "Hard exudate",

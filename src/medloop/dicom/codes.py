@@ -85,13 +85,13 @@ def grade_code(key: str, value: int | str) -> Code:
     if isinstance(value, int):
         known = SCALES.get(key, {}).get(value)
         return known or Code(PRIVATE, f"{key}-{value}"[:16], f"{key} {value}"[:64])
-    return Code(PRIVATE, f"{key}:{value}"[:16], f"{key} {value}"[:64])
+    return Code(PRIVATE, f"{concept_of(key).value}:{value}"[:16], f"{key} {value}"[:64])
 
 
 def fits_code(key: str, value: str) -> bool:
     """Whether a word can be a private code: short, plain, and no number in disguise."""
     return (
-        len(f"{key}:{value}") <= 16
+        len(f"{concept_of(key).value}:{value}") <= 16
         and value.isascii()
         and value.isprintable()
         and "\\" not in value

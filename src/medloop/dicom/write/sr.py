@@ -101,13 +101,14 @@ def _observer(provenance: Provenance) -> list[Dataset]:
     """Say that a device made the observations (TID 1002, 1004)."""
     device = uid_from(MANUFACTURER, provenance.analysis, provenance.version)
     name = f"{MANUFACTURER} {provenance.analysis}"
+    model = f"{name} {provenance.version}"
     context = Relation.CONTEXT
     return [
         code_item(dcm("121005", "Observer Type"), dcm("121007", "Device"), context),
         uid_item(dcm("121012", "Device Observer UID"), device, context),
         text_item(dcm("121013", "Device Observer Name"), name, context),
         text_item(dcm("121014", "Device Observer Manufacturer"), MANUFACTURER, context),
-        text_item(dcm("121015", "Device Observer Model Name"), provenance.version, context),
+        text_item(dcm("121015", "Device Observer Model Name"), model, context),
     ]
 
 
