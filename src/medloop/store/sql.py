@@ -108,7 +108,7 @@ def connect(url: str) -> Database:
         raise InputError("database URL is malformed") from error
     except ImportError as error:
         raise ServiceError(
-            "PostgreSQL needs its driver: pip install psycopg[binary]"
+            "PostgreSQL needs its driver: pip install medloop[postgres]"
         ) from error
     raise InputError(f"database is {parsed.get_backend_name()}, known: sqlite, postgresql")
 
