@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import pydicom
 
-from medloop.core.errors import FOREIGN_ERRORS, GeometryError, InputError
+from medloop.core.errors import GeometryError, InputError
+from medloop.dicom.foreign import DICOM_ERRORS
 from medloop.dicom.header import Pose
 from medloop.dicom.layout import Slice
 from medloop.dicom.pixels import frame_count
@@ -22,7 +23,7 @@ def frames_of(dataset: pydicom.Dataset) -> tuple[tuple[Slice, ...], tuple[Rescal
     """
     try:
         return _frames(dataset)
-    except FOREIGN_ERRORS as error:
+    except DICOM_ERRORS as error:
         raise InputError(f"functional groups are damaged ({type(error).__name__})") from error
 
 

@@ -1,10 +1,6 @@
 """One file's header: what indexing and geometry need, decoded."""
 
 import hashlib
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,10 +10,11 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataelem import RawDataElement
 from pydicom.multival import MultiValue
 
-from medloop.core.errors import FOREIGN_ERRORS, InputError
+from medloop.core.errors import InputError
 from medloop.core.study import Patient
 from medloop.dicom.deflate import open_inflated
-from medloop.dicom.scan import NotPlainError, Values, scan
+from medloop.dicom.foreign import DICOM_ERRORS, quiet
+from medloop.dicom.scan import CutOffError, NotPlainError, Values, scan
 
 _HEAD_BYTES: Final = 16 * 1024
 _MAX_HEADER_BYTES: Final = 64 * 1024**2
@@ -100,34 +97,26 @@ def read_header(path: Path) -> Header:
     return _header(path, values)
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep pydicom's remarks about values from stderr: they may quote patient data."""
-    log = logging.getLogger("pydicom")
-    was = log.disabled
-    log.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.disabled = was
-
-
 def _values(path: Path) -> Values:
+    is_cut_off = False
     with path.open("rb") as file:
         data = file.read(_HEAD_BYTES)
         try:
             return scan(data, _WANTED, is_whole=len(data) < _HEAD_BYTES)
+        except CutOffError:
+            is_cut_off = True
         except NotPlainError:
             pass
-        if len(data) == _HEAD_BYTES:
+        if is_cut_off and len(data) == _HEAD_BYTES:
             data += file.read(_MAX_HEADER_BYTES)
             try:
-                return scan(data, _WANTED, is_whole=False)
+                return scan(data, _WANTED, is_whole=True)
             except NotPlainError:
                 pass
-    return _foreign_values(path)
+    values = _foreign_values(path)
+    if is_cut_off and _ROWS not in values:
+        raise InputError(f"DICOM file is truncated: it ends after {len(data)} bytes")
+    return values
 
 
 def _foreign_values(path: Path) -> Values:
@@ -139,7 +128,7 @@ def _foreign_values(path: Path) -> Values:
             found = {tag: _raw(dataset, tag) for tag in _WANTED if tag in dataset}
             meta = getattr(dataset, "file_meta", {})  # absent where the file has none
             found |= {tag: str(meta[tag].value).encode() for tag in _META if tag in meta}
-        except FOREIGN_ERRORS as error:
+        except DICOM_ERRORS as error:
             raise InputError(f"DICOM header is damaged: {type(error).__name__}") from error
     if not found or not {_SOP_CLASS, _SOP_UID, _MODALITY, _ROWS, 0x00020002} & set(found):
         raise InputError("holds no DICOM object: neither class, modality nor image in it")
@@ -184,7 +173,7 @@ def _header(path: Path, values: Values) -> Header:
         description=_words(values, _SERIES_TEXT),
         body_part=_text(values, _BODY_PART),
         laterality=_text(values, _IMAGE_SIDE) or _text(values, _SIDE),
-        image_type=tuple(_text(values, _IMAGE_TYPE).split("\\")),
+        image_type=tuple(_text(values, _IMAGE_TYPE, limit=256).split("\\")),
         frame_of_reference=_text(values, _FRAME_OF_REFERENCE) or None,
         rows=rows,
         columns=columns,
@@ -214,12 +203,19 @@ def _pose(values: Values) -> Pose:
     )
 
 
-def _text(values: Values, tag: int) -> str:
-    """Decode a code, number or UID: the default repertoire suffices."""
-    return values.get(tag, b"").decode("latin-1").strip("\0 ")
+def _text(values: Values, tag: int, *, limit: int = 64) -> str:
+    """Decode a code, number or UID in the default repertoire; damage counts as absence."""
+    raw = values.get(tag, b"")[: limit + 2].decode("latin-1").strip("\0 ")
+    return raw if raw.isascii() and raw.isprintable() and len(raw) <= limit else ""
 
 
 def _words(values: Values, tag: int) -> str:
+    """Decode text, as one line of at most 256 characters."""
+    text = _decoded(values, tag)[:256]
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
+def _decoded(values: Values, tag: int) -> str:
     """Decode text in the file's character sets (PS3.5 section 6.1), Chinese ones included."""
     raw = values.get(tag, b"").strip(b"\0 ")
     if raw.isascii() and b"\x1b" not in raw:
@@ -231,7 +227,7 @@ def _words(values: Values, tag: int) -> str:
         try:
             encodings = convert_encodings(declared.split("\\"))
             return decode_bytes(raw, encodings, {0x3D, 0x5C, 0x5E}).strip("\0 ")
-        except FOREIGN_ERRORS:
+        except DICOM_ERRORS:
             return _guess(raw)
 
 

@@ -6,8 +6,9 @@ from jaxtyping import Shaped
 from numpy import ndarray
 from pydicom.pixels.processing import apply_color_lut
 
-from medloop.core.errors import FOREIGN_ERRORS, InputError
+from medloop.core.errors import InputError
 from medloop.core.image import Picture
+from medloop.dicom.foreign import DICOM_ERRORS
 from medloop.dicom.pixels import check, frame_count, stored_frame
 
 
@@ -34,7 +35,7 @@ def picture_of(dataset: pydicom.Dataset, frame: int = 0) -> Picture:
             array = _color(array, photometric, dataset)
         else:
             array = _gray(array, photometric, dataset)
-    except FOREIGN_ERRORS as error:
+    except DICOM_ERRORS as error:
         raise InputError(f"image cannot be shown ({type(error).__name__})") from error
     return Picture(np.ascontiguousarray(array), spacing_mm=_spacing_mm(dataset))
 

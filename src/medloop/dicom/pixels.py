@@ -16,12 +16,14 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEGLSLossless,
     JPEGLSNearLossless,
+    RLELossless,
 )
 
-from medloop.core.errors import FOREIGN_ERRORS, InputError
+from medloop.core.errors import InputError
 from medloop.dicom.charls import decoder
 from medloop.dicom.codestream import size_of
 from medloop.dicom.deflate import open_inflated
+from medloop.dicom.foreign import DICOM_ERRORS
 
 MAX_SIDE_PX: Final = 20_000
 MAX_FRAME_PIXELS: Final = 150_000_000
@@ -47,7 +49,7 @@ def open_dataset(path: Path) -> pydicom.Dataset:
             dataset.file_meta.TransferSyntaxUID = _guessed_syntax(dataset)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
-    except FOREIGN_ERRORS as error:
+    except DICOM_ERRORS as error:
         raise InputError(f"DICOM file is damaged: {type(error).__name__}") from error
     return dataset
 
@@ -62,7 +64,7 @@ def check(dataset: pydicom.Dataset) -> None:
     """
     try:
         _check(dataset)
-    except FOREIGN_ERRORS as error:
+    except DICOM_ERRORS as error:
         raise InputError(f"DICOM image header is damaged: {type(error).__name__}") from error
 
 
@@ -91,7 +93,7 @@ def stored_frame(dataset: pydicom.Dataset, index: int = 0) -> Shaped[ndarray, "j
             array = _foreign_frame(dataset, index)
         native = array.astype(array.dtype.newbyteorder("="), copy=False)
         return _significant(native, dataset)
-    except FOREIGN_ERRORS as error:
+    except DICOM_ERRORS as error:
         raise InputError(_why(dataset, error)) from error
 
 
@@ -194,7 +196,9 @@ def _foreign_frame(dataset: pydicom.Dataset, index: int) -> Shaped[ndarray, "j i
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
         encoded_frame(dataset, index)
-    array, _ = get_decoder(syntax).as_array(dataset, index=index)
+    # The other RLE decoder aborts its thread on damaged offsets instead of raising.
+    plugin = "pydicom" if syntax == RLELossless else ""
+    array, _ = get_decoder(syntax).as_array(dataset, index=index, decoding_plugin=plugin)
     return array
 
 

@@ -13,12 +13,13 @@ from jaxtyping import Float, Shaped
 from numpy import ndarray
 from pydicom.pixels.processing import apply_modality_lut
 
-from medloop.core.errors import FOREIGN_ERRORS, GeometryError, InputError, UnsuitableError
+from medloop.core.errors import GeometryError, InputError, UnsuitableError
 from medloop.core.geometry import Grid
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Content, Instance, Notice, Series
 from medloop.dicom.enhanced import frames_of
-from medloop.dicom.header import quiet, read_header
+from medloop.dicom.foreign import DICOM_ERRORS, quiet
+from medloop.dicom.header import read_header
 from medloop.dicom.layout import Layout, Part, Slice, arrange, separate
 from medloop.dicom.photo import picture_of
 from medloop.dicom.pixels import MAX_PIXEL_BYTES, check, open_dataset, stored_frame
@@ -171,7 +172,7 @@ def _modality(
         return array
     try:
         return apply_modality_lut(array, dataset)
-    except FOREIGN_ERRORS as error:
+    except DICOM_ERRORS as error:
         raise InputError(
             f"modality lookup table is damaged ({type(error).__name__})"
         ) from error

@@ -32,6 +32,10 @@ class NotPlainError(Exception):
     """The header is for pydicom to read. Never leaves the room."""
 
 
+class CutOffError(NotPlainError):
+    """The file ends within an element, or pretends to be plain and is not."""
+
+
 def scan(data: bytes, wanted: AbstractSet[int], *, is_whole: bool) -> Values:
     """Collect the values of wanted tags, and of the whole file meta group.
 
@@ -44,7 +48,7 @@ def scan(data: bytes, wanted: AbstractSet[int], *, is_whole: bool) -> Values:
     """
     found, position, _ = _scan(data, wanted, last=max(wanted))
     if position >= len(data) and not is_whole:
-        raise NotPlainError
+        raise CutOffError
     return found
 
 
@@ -102,7 +106,7 @@ def _scan(data: bytes, wanted: AbstractSet[int], *, last: int) -> tuple[Values, 
         explicit = syntax != _IMPLICIT
         position = _walk(data, position, found, wanted, last=last, is_explicit=explicit)
     except struct.error as error:
-        raise NotPlainError from error
+        raise CutOffError from error
     return found, position, explicit
 
 
@@ -127,7 +131,7 @@ def _walk(
             continue
         position = start + length
         if position > size:
-            raise NotPlainError
+            raise CutOffError
         if tag in wanted or tag >> 16 == 2:
             found[tag] = data[start:position]
     return position
