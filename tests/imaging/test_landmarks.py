@@ -73,6 +73,15 @@ def test_a_map_of_the_disc_takes_precedence_when_it_is_sure():
     assert disc_from_map(np.where(x + 0 * y > 300, 0.9, 0.0), field_radius_px=280.0) is None
 
 
+def test_a_map_on_many_pixels_gives_the_same_disc():
+    y, x = np.ogrid[:2400, :2400]
+    probability = np.where((x - 601.5) ** 2 + (y - 1201.5) ** 2 < 168**2, 0.95, 0.01)
+    found = disc_from_map(probability.astype(np.float16), field_radius_px=1120.0)
+    assert found is not None
+    assert found.center_px == pytest.approx((601.5, 1201.5), abs=1)
+    assert found.radius_px == pytest.approx(168, abs=1.5)
+
+
 @pytest.mark.parametrize("value", [0.55, 0.0])
 def test_a_faint_map_of_the_disc_is_not_believed(value):
     y, x = np.ogrid[:600, :600]

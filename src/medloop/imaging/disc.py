@@ -19,6 +19,7 @@ from medloop.imaging.vessels import View, convergence
 DISC_RADIUS = 0.154  # of the field radius: median of 54 outlines of IDRiD (0.116 to 0.192)
 _HOUGH_RADII = (0.115, 0.13, 0.145, 0.16, 0.175, 0.195)
 _ANGLES = 72
+_MAP_RADIUS_PX = 400.0  # maps are read at this field radius; networks answer no finer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def disc_from_map(probability: Float[ndarray, "y x"], *, field_radius_px: float)
 
     Sure is: one component of a disc's size, nearly as full as an ellipse, mean probability 0.7.
     """
+    step = max(1, int(field_radius_px / _MAP_RADIUS_PX))
+    probability = probability[step // 2 :: step, step // 2 :: step]
     found = np.asarray(probability > 0.5).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found)
     if count < 2:
@@ -87,10 +90,14 @@ def disc_from_map(probability: Float[ndarray, "y x"], *, field_radius_px: float)
     inside = labels[y0 : y0 + height, x0 : x0 + width] == largest
     part = probability[y0 : y0 + height, x0 : x0 + width].astype(np.float32)
     mean = float(part[inside].mean())
-    if not 0.09 < radius / field_radius_px < 0.26 or fullness < 0.75 or mean < 0.7:
+    if not 0.09 < radius * step / field_radius_px < 0.26 or fullness < 0.75 or mean < 0.7:
         return None
     y, x = np.nonzero(inside)
-    return Disc((float(x.mean()) + x0, float(y.mean()) + y0), radius, mean)
+    center = (
+        float((x.mean() + x0) * step + step // 2),
+        float((y.mean() + y0) * step + step // 2),
+    )
+    return Disc(center, radius * step, mean)
 
 
 def _unusual(field: Field, size: tuple[int, int]) -> Float[ndarray, "y x"]:

@@ -134,13 +134,20 @@ def describe(lesions: Sequence[Lesion], scene: Scene) -> tuple[Finding, ...]:
 
     At most 20, however many lesions; none for what is absent. Totals are the sums of these.
     """
-    field_px = float(scene.field.mask(scene.size).sum())
+    field_px = _field_px(scene)
     groups: dict[tuple[str, str], list[Lesion]] = {}
     for lesion in lesions:
         groups.setdefault((lesion.kind, lesion.quadrant), []).append(lesion)
     order = {kind: n for n, kind in enumerate(KINDS)}
     keys = sorted(groups, key=lambda key: (order[key[0]], key[1]))
     return tuple(_finding(groups[key], scene, field_px) for key in keys)
+
+
+def _field_px(scene: Scene) -> float:
+    """Area of the visible field on the picture's pixels, counted at the working width."""
+    step = max(1, -(-scene.size[1] // WORKING_WIDTH_PX))
+    size = (-(-scene.size[0] // step), -(-scene.size[1] // step))
+    return float(scene.field.scaled(1 / step).mask(size).sum() * step**2)
 
 
 def _finding(group: Sequence[Lesion], scene: Scene, field_px: float) -> Finding:
