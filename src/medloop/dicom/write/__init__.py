@@ -10,7 +10,7 @@ from pydicom import Dataset
 from medloop.core.finding import Result
 from medloop.core.image import Picture
 from medloop.core.study import Case
-from medloop.dicom.header import quiet
+from medloop.dicom.foreign import quiet
 from medloop.dicom.write.heatmap import capture
 from medloop.dicom.write.pdf import encapsulated_pdf
 from medloop.dicom.write.photograph import photograph
