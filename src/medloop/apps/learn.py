@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from medloop.apps.bundles import find_bundle
-from medloop.apps.console import Exit, UsageError, note, say
+from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.apps.output import require_folder
 from medloop.apps.settings import Settings
 from medloop.core.errors import ServiceError
@@ -57,18 +57,20 @@ def evaluate(options: Namespace, settings: Settings) -> Exit:
 
     Raises
     ------
-    ServiceError
-        If the train extra is not installed.
     UsageError
         If the bundle or the data are not there.
     """
-    _require_torch()
     from medloop.learning.evaluate import evaluate as measure
 
     _require_data(options)
     require_folder(options.out)
     bundle = find_bundle(options.bundle, settings)
-    measure(bundle, options.data, options.out, split=options.split)
+    with progress("photographs") as report:
+        measured = measure(
+            bundle, options.data, options.out, split=options.split, report=report
+        )
+    for warning in measured.warnings:
+        note(f"medloop: {warning}")
     say(str(options.out / "metrics.json"))
     return Exit.DONE
 

@@ -1,12 +1,34 @@
 """Intervals by resampling cases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 from numpy import ndarray
 
 Statistic = Callable[[Int[ndarray, " n"]], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure with its 95 % interval and the number of cases behind it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    cases: int
+
+    def as_table(self) -> Mapping[str, Any]:
+        """As a table for TOML or JSON, to four digits."""
+        return {
+            "name": self.name,
+            "value": round(self.value, 4),
+            "interval_95": [round(self.low, 4), round(self.high, 4)],
+            "cases": self.cases,
+        }
 
 
 def interval_95(

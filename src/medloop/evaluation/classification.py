@@ -5,6 +5,8 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.stats import rankdata
 
+_Z = 1.959963984540054  # 97.5 % of the normal distribution lie below
+
 
 def accuracy(truth: Int[ndarray, " n"], predicted: Int[ndarray, " n"]) -> float:
     """Share of predictions that are right."""
@@ -44,7 +46,7 @@ def recall_by_class(
 
 
 def roc_auc(positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]) -> float:
-    """Area under the ROC curve: P(score of a positive > of a negative), ties half (Hanley 1982).
+    """Area under the ROC curve: P(positive scores higher), ties count half (Hanley 1982).
 
     NaN if one of the two classes is missing.
     """
@@ -54,3 +56,22 @@ def roc_auc(positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]) -> float
         return float("nan")
     ranks = float(rankdata(score)[positive].sum())
     return (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+
+
+def delong_95(
+    positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]
+) -> tuple[float, float, float]:
+    """Area under the ROC curve and its 95 % interval (DeLong 1988, midranks by Sun & Xu 2014).
+
+    The interval is cut to 0..1; it is NaN with fewer than two cases of a class.
+    """
+    area = roc_auc(positive, score)
+    ours, others = score[positive], score[~positive]
+    m, n = len(ours), len(others)
+    if min(m, n) < 2:
+        return area, float("nan"), float("nan")
+    ranks = rankdata(np.concatenate([ours, others]))
+    beaten = (ranks[:m] - rankdata(ours)) / n  # share of negatives below each positive
+    beating = 1 - (ranks[m:] - rankdata(others)) / m  # share of positives above each negative
+    deviation = float(np.sqrt(beaten.var(ddof=1) / m + beating.var(ddof=1) / n))
+    return area, max(0.0, area - _Z * deviation), min(1.0, area + _Z * deviation)

@@ -15,8 +15,8 @@ LEVELS = 2 * _REACH * _STEPS_A_LOGIT + 1
 class ScoreCounts:
     """How many positives and negatives got a score of each level.
 
-    Levels are steps of 1/8 in the logit of the score, from -12 to 12: a relative step of 12 % in
-    the odds, finer than any threshold a person would set.
+    Levels are steps of 1/8 in the logit of the score, from -12 to 12: a relative step of 12 %
+    in the odds, finer than any threshold a person would set.
     """
 
     positives: Int[ndarray, " s"]
@@ -36,6 +36,27 @@ def score_counts(truth: Bool[ndarray, "*n"], score: Float[ndarray, "*n"]) -> Sco
         np.bincount(level[truth], minlength=LEVELS),
         np.bincount(level[~truth], minlength=LEVELS),
     )
+
+
+def precision_recall(
+    counts: ScoreCounts,
+) -> tuple[Float[ndarray, " s"], Float[ndarray, " s"]]:
+    """Precision and recall from the highest score level to the lowest; NaN recall of none."""
+    hits = np.cumsum(counts.positives[::-1])
+    alarms = np.cumsum(counts.negatives[::-1])
+    with np.errstate(invalid="ignore"):
+        recall = hits / hits[-1]
+    return hits / np.maximum(hits + alarms, 1), recall
+
+
+def dice_at(counts: ScoreCounts, threshold: float) -> float:
+    """Pooled Dice (F1) of all scores from `threshold` on; NaN without positives."""
+    odds = threshold / (1 - threshold) if threshold < 1 else np.inf
+    first = int(np.ceil((np.log(max(odds, 1e-30)) + _REACH) * _STEPS_A_LOGIT - 1e-9))
+    hits = int(counts.positives[max(first, 0) :].sum())
+    alarms = int(counts.negatives[max(first, 0) :].sum())
+    positives = int(counts.positives.sum())
+    return 2 * hits / (positives + hits + alarms) if positives else float("nan")
 
 
 def average_precision(counts: ScoreCounts) -> float:

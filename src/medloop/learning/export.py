@@ -1,7 +1,11 @@
 """From trained torch networks to a bundle's ONNX file."""
 
-from collections.abc import Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -24,7 +28,8 @@ class GradingEnsemble(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, 3, H, W) to logits (B, K) and activation (B, K, H/32, W/32)."""
         logits, maps = [], []
-        for member in self.members:
+        for each in self.members:
+            member = cast("GradingNet", each)  # a ModuleList forgets what it holds
             features = member.trunk(image)
             logits.append(member.classifier(features.mean(dim=(2, 3))))
             maps.append(member.activation(features))
@@ -46,27 +51,41 @@ class LesionEnsemble(nn.Module):
 def export_onnx(model: nn.Module, path: Path, *, outputs: Sequence[str]) -> None:
     """Write `model` as ONNX with free height and width, weights stored in half precision.
 
-    Half-precision storage halves the file; they are cast back to FP32 when the file is loaded, so
-    computation stays FP32.
+    Half-precision storage halves the file; they are cast back to FP32 when the file is loaded,
+    so computation stays FP32. The same weights give the same bytes.
     """
-    model.eval().to(memory_format=torch.contiguous_format)
+    model.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload] # torch types no memory_format
     example = torch.zeros(1, 3, 256, 320)
     units = torch.export.Dim
     height, width = 32 * units("rows", min=2, max=256), 32 * units("columns", min=2, max=256)
-    torch.onnx.export(
-        model,
-        (example,),
-        str(path),
-        input_names=["image"],
-        output_names=list(outputs),
-        dynamic_shapes={"image": {2: height, 3: width}},
-        dynamo=True,
-        external_data=False,
-        optimize=True,
-        verbose=False,
-    )
+    with _quiet():
+        torch.onnx.export(
+            model,
+            (example,),
+            str(path),
+            input_names=["image"],
+            output_names=list(outputs),
+            dynamic_shapes={"image": {2: height, 3: width}},
+            dynamo=True,
+            external_data=False,
+            optimize=True,
+            verbose=False,
+        )
     proto = onnx.load(str(path))
-    onnx.save(_halved(proto), str(path))
+    path.write_bytes(_plain(_halved(proto)).SerializeToString(deterministic=True))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes about optional parts and its own deprecations to itself."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _halved(proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -85,9 +104,16 @@ def _halved(proto: onnx.ModelProto) -> onnx.ModelProto:
     del graph.initializer[:], graph.node[:], graph.value_info[:]
     graph.initializer.extend(kept)
     graph.node.extend([*casts, *nodes])
-    proto.doc_string = ""
-    for node in graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
+    return proto
+
+
+def _plain(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what the exporter notes about itself, its source files and its caller."""
+    graph = proto.graph
+    proto.doc_string = graph.doc_string = ""
+    del proto.metadata_props[:], graph.metadata_props[:]
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
     onnx.checker.check_model(proto)
     return proto

@@ -1,13 +1,14 @@
 """The figures of a card, from predictions on cases the network never saw."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from medloop.evaluation.bootstrap import Statistic, interval_95
+from medloop.evaluation.bootstrap import Figure, Statistic, interval_95
 from medloop.evaluation.classification import (
     accuracy,
     quadratic_weighted_kappa,
@@ -15,24 +16,45 @@ from medloop.evaluation.classification import (
     roc_auc,
 )
 from medloop.evaluation.precision_recall import ScoreCounts, average_precision
-from medloop.learning.card import Figure
 from medloop.models.plan import Plan
 from medloop.models.retina import exceedance, grade_of
 
 Predictions = Mapping[str, Any]
 
 
-def grading_figures(
-    plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
-) -> list[Figure]:
-    """Agreement of each scale, joint accuracy, and the referable decision (ICDR >= 2 or DME)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Graded:
+    """True and given grades, and the referable decision (ICDR >= 2 or any DME)."""
+
+    truth: Int[ndarray, "n 2"]
+    given: Int[ndarray, "n 2"]
+    referable: Bool[ndarray, " n"]
+    score: Float[ndarray, " n"]  # probability of referable
+    above_mild: Float[ndarray, " n"]  # probability of ICDR >= 2
+
+
+def read_grades(plan: Plan, predictions: Sequence[Predictions]) -> Graded:
+    """Read grades off the logits, as the bundle's plan says."""
     truth = np.concatenate([np.array(p["truth"]) for p in predictions])
     logits = np.concatenate([np.array(p["logits"]) for p in predictions])
     above = [exceedance(row, plan) for row in logits]
-    given = np.array([[grade_of(part) for part in row] for row in above])
+    return Graded(
+        truth,
+        np.array([[grade_of(part) for part in row] for row in above]),
+        (truth[:, 0] >= 2) | (truth[:, 1] > 0),
+        np.array([max(row[0][1], row[1][0]) for row in above]),
+        np.array([row[0][1] for row in above]),
+    )
+
+
+def grading_figures(
+    plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
+) -> list[Figure]:
+    """Measure each scale, both together, and the referable decision (ICDR >= 2 or DME)."""
+    graded = read_grades(plan, predictions)
+    truth, given = graded.truth, graded.given
     icdr, dme = truth.T
-    referable = (icdr >= 2) | (dme > 0)
-    score = np.array([max(row[0][1], row[1][0]) for row in above])
+    referable, score = graded.referable, graded.score
     called = score > 0.5
 
     def kappa(column: int, classes: int) -> Statistic:
@@ -47,9 +69,7 @@ def grading_figures(
         "DME accuracy (three grades)": lambda n: accuracy(dme[n], given[n, 1]),
         "ICDR and DME both right": lambda n: float(np.mean((truth[n] == given[n]).all(axis=1))),
         "referable AUC": lambda n: roc_auc(referable[n], score[n]),
-        "ICDR 2 or more AUC": lambda n: roc_auc(
-            icdr[n] >= 2, np.array([row[0][1] for row in above])[n]
-        ),
+        "ICDR 2 or more AUC": lambda n: roc_auc(icdr[n] >= 2, graded.above_mild[n]),
         "referable sensitivity": lambda n: _share(called[n], referable[n]),
         "referable specificity": lambda n: _share(~called[n], ~referable[n]),
     }

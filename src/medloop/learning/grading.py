@@ -9,12 +9,10 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
-from medloop.core.errors import InputError
-from medloop.imaging.fundus import find_field
 from medloop.learning.augment import Ranges, draw, recolor, to_input, warp
-from medloop.learning.datasets import Example, read_rgb
+from medloop.learning.datasets import Example
 from medloop.learning.losses import cumulative_targets, ordinal
-from medloop.models.canvas import place
+from medloop.learning.placed import placed
 from medloop.models.plan import Plan
 
 
@@ -34,14 +32,8 @@ class GradedPictures:
 
 def load(examples: Sequence[Example], plan: Plan) -> GradedPictures:
     """Read and place every photograph; `InputError` names one without a field of view."""
-    canvases = []
-    for example in examples:
-        rgb = read_rgb(example.path)
-        field = find_field(rgb)
-        if field is None:
-            raise InputError(f"{example.path.name} shows no fundus field")
-        canvases.append(place(rgb, field, plan)[0])
-    return GradedPictures(tuple(canvases), tuple(e.grades for e in examples))
+    canvases = tuple(placed(example, plan)[0] for example in examples)
+    return GradedPictures(canvases, tuple(e.grades for e in examples))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

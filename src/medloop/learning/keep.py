@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.recipes import Recipe
 
@@ -66,14 +64,3 @@ def write_text(path: Path, text: str) -> None:
         beside.replace(path)
     except OSError as why:
         raise ServiceError(f"{path} cannot be written: {why.strerror}") from why
-
-
-def save_whole(state: Mapping[str, Any], path: Path) -> None:
-    """Save tensors to a whole file or none; `ServiceError` says that it cannot be."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, beside)
-        beside.replace(path)
-    except (OSError, RuntimeError) as why:  # torch reports a full disk as RuntimeError
-        raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why

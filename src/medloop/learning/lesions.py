@@ -9,12 +9,10 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
-from medloop.core.errors import InputError
-from medloop.imaging.fundus import find_field
 from medloop.learning.augment import Ranges, draw, recolor, to_input, warp
-from medloop.learning.datasets import Example, read_mask, read_rgb
+from medloop.learning.datasets import Example
 from medloop.learning.losses import rare_regions
-from medloop.models.canvas import Placement, place
+from medloop.learning.placed import placed, placed_bits
 from medloop.models.plan import Plan
 
 
@@ -36,30 +34,10 @@ def load(examples: Sequence[Example], plan: Plan) -> OutlinedPictures:
     """Read and place every photograph and its masks."""
     canvases, bits = [], []
     for example in examples:
-        rgb = read_rgb(example.path)
-        field = find_field(rgb)
-        if field is None:
-            raise InputError(f"{example.path.name} shows no fundus field")
-        packed = np.zeros(rgb.shape[:2], np.uint8)
-        for c, name in enumerate(plan.classes):
-            packed |= read_mask(example, name, rgb.shape[:2]).astype(np.uint8) << c
-        canvas, placement = place(rgb, field, plan)
+        canvas, placement = placed(example, plan)
         canvases.append(canvas)
-        bits.append(_place_bits(packed, placement, canvas.shape[:2]))
+        bits.append(placed_bits(example, plan, placement, canvas.shape[:2]))
     return OutlinedPictures(tuple(canvases), tuple(bits))
-
-
-def _place_bits(
-    packed: UInt8[ndarray, "y x"], placement: Placement, size: tuple[int, ...]
-) -> UInt8[ndarray, "v u"]:
-    """Carry bits to the canvas by nearest pixel, which keeps every bit."""
-    x0, y0, x1, y1 = placement.box
-    (top, left), (rows, columns) = placement.corner, placement.size
-    y = y0 + ((np.arange(rows) + 0.5) * (y1 - y0) / rows).astype(int)
-    x = x0 + ((np.arange(columns) + 0.5) * (x1 - x0) / columns).astype(int)
-    out = np.zeros(size, np.uint8)
-    out[top : top + rows, left : left + columns] = packed[np.ix_(y, x)]
-    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

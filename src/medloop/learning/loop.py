@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from medloop.core.errors import MedloopError
-from medloop.learning.keep import save_whole
+from medloop.core.errors import MedloopError, ServiceError
 
 Batch = tuple[Tensor, ...]
 Batches = Callable[[np.random.Generator], Iterator[Batch]]
@@ -81,7 +80,7 @@ def fit(
     """
     torch.manual_seed(run.seed)
     device = torch.device(run.device)
-    model.to(device=device, memory_format=torch.channels_last)
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch types no memory_format
     average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(_groups(model, schedule), betas=(0.9, 0.99))
     rates = [group["lr"] for group in optimizer.param_groups]
@@ -184,3 +183,14 @@ def _restore(
     average.load_state_dict(saved["average"])
     optimizer.load_state_dict(saved["optimizer"])
     return int(saved["epoch"]), int(saved["step"])
+
+
+def save_whole(state: Mapping[str, object], path: Path) -> None:
+    """Save tensors to a whole file or none; `ServiceError` says that it cannot be."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, beside)
+        beside.replace(path)
+    except (OSError, RuntimeError) as why:  # torch reports a full disk as RuntimeError
+        raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why

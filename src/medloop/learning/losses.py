@@ -10,7 +10,7 @@ _FEW_PIXELS = 200  # a class with fewer positive pixels in a batch weighs as if 
 
 
 def cumulative_targets(grades_BS: Tensor, steps: Sequence[int]) -> Tensor:
-    """1 where grade > k, for each scale's k = 0 ... steps - 1, side by side (B, sum of steps)."""
+    """1 where grade > k, for each scale's k = 0 ... steps - 1, side by side (B, K)."""
     parts = [(grades_BS[:, s, None] > torch.arange(n)).float() for s, n in enumerate(steps)]
     return torch.cat(parts, dim=1)
 
@@ -24,8 +24,8 @@ def ordinal(logits_BK: Tensor, targets_BK: Tensor, *, smoothing: float = 0.05) -
 def rare_regions(logits_BCHW: Tensor, targets_BCHW: Tensor, *, gamma: float = 2.0) -> Tensor:
     """Focal loss by positive pixel plus batch Dice, each class for itself.
 
-    Lesions fill a thousandth of a picture, so the focal loss (Lin 2017) of a class is divided by
-    its positive pixels, and Dice (Sudre 2017) is taken over the batch: most crops lack most
+    Lesions fill a thousandth of a picture, so the focal loss (Lin 2017) of a class is divided
+    by its positive pixels, and Dice (Sudre 2017) is taken over the batch: most crops lack most
     classes.
     """
     positives = targets_BCHW.sum(dim=(0, 2, 3))

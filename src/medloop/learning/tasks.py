@@ -14,12 +14,12 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from medloop.core.errors import ServiceError
+from medloop.evaluation.bootstrap import Figure
 from medloop.evaluation.precision_recall import (
     best_threshold,
     score_counts,
 )
 from medloop.learning import grading, lesions
-from medloop.learning.card import Figure
 from medloop.learning.datasets import Example, gradings, groups_of, outlines
 from medloop.learning.export import GradingEnsemble, LesionEnsemble, export_onnx
 from medloop.learning.figures import grading_figures, lesion_figures, pooled_counts
@@ -35,14 +35,14 @@ Predictions = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Division:
-    """Groups and strata of this set's photographs and its sister set's; `own` are this set's."""
+    """Groups and strata of both sets' photographs; `own` are those of this set."""
 
     groups: Int[ndarray, " m"]
     strata: tuple[tuple[int, ...], ...]
     own: Int[ndarray, " n"]
 
     def folds(self, count: int) -> Int[ndarray, " n"]:
-        """Return the fold of each of this set's photographs, by group and evenly over strata."""
+        """Return the fold of each own photograph, by group and evenly over strata."""
         every = stratified_folds(self.groups, self.strata, folds=count, seed=0)
         return every[self.own]
 
@@ -62,7 +62,7 @@ class GradingTask:
         network = GradingNet(grades, scale=self.recipe.trunk)
         network.trunk.load_published(imagenet(self.recipe.trunk))
         for part in (network.trunk.stem, *network.trunk.blocks[: self.recipe.fixed_blocks]):
-            part.requires_grad_(False)
+            part.requires_grad_(requires_grad=False)
         return network
 
     def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
@@ -138,7 +138,7 @@ class LesionTask:
         network = LiteUNet(len(recipe.plan.classes), scale=recipe.trunk, widths=recipe.widths)
         network.trunk.load_published(imagenet(recipe.trunk))
         for part in (network.trunk.stem, *network.trunk.blocks[: recipe.fixed_blocks]):
-            part.requires_grad_(False)
+            part.requires_grad_(requires_grad=False)
         return network
 
     def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
@@ -198,8 +198,8 @@ LearningTask = GradingTask | LesionTask
 def open_task(recipe: Recipe, data: Path) -> LearningTask:
     """Read a recipe's data.
 
-    Where an IDRiD folder holds both sets, photographs of the other set take part in the division
-    into folds, so copies of one photograph share a fold across both.
+    Where an IDRiD folder holds both sets, photographs of the other set take part in the
+    division into folds, so copies of one photograph share a fold across both.
     """
     if recipe.plan.task is Task.GRADING:
         graded = gradings(data)

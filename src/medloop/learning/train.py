@@ -16,8 +16,8 @@ from torch import nn
 import medloop
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.card import PURPOSES, card_text
-from medloop.learning.keep import claim, save_whole, write_text
-from medloop.learning.loop import Progress, Report, Run, Schedule, fit
+from medloop.learning.keep import claim, write_text
+from medloop.learning.loop import Progress, Report, Run, Schedule, fit, save_whole
 from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.tasks import LearningTask, open_task
 from medloop.models.bundle import CARD, PLAN, WEIGHTS, seal
@@ -210,8 +210,8 @@ def _bundle(order: Order, task: LearningTask, fold_of: Int[ndarray, " n"]) -> No
         figures=figures,
         figures_how=(
             f"out of fold on {len(done)} of {recipe.of_folds} folds by photograph (copies share"
-            " a fold), networks of the same recipe trained on the other folds; 95 % intervals by"
-            " bootstrap over photographs; thresholds and temperatures chosen on the same"
+            " a fold), networks of the same recipe trained on the other folds; 95 % intervals"
+            " by bootstrap over photographs; thresholds and temperatures chosen on the same"
             " predictions do not enter areas, kappa or accuracy"
         ),
     )
@@ -230,7 +230,9 @@ def _training(order: Order, cases: int, members: int) -> Mapping[str, Any]:
     plan = recipe.pop("plan")
     recipe["input_field_px"] = plan["field_px"]
     return {
-        "command": f"medloop train {order.recipe.name} --data DIR -o BUNDLE --seed {order.seed}",
+        "command": (
+            f"medloop train {order.recipe.name} --data DIR -o BUNDLE --seed {order.seed}"
+        ),
         "cases": cases,
         "networks": members,
         "seed": order.seed,

@@ -1,7 +1,8 @@
 """Networks. Shape suffixes: B batch, C channel, H row, W column.
 
-The trunk is EfficientNet-Lite (Tan & Le 2019; Lite variants: no squeeze-excite, ReLU6) with each
-batch norm folded into its convolution, so published ImageNet weights load and quantize well.
+The trunk is EfficientNet-Lite (Tan & Le 2019; Lite variants: no squeeze-excite, ReLU6) with
+each batch norm folded into its convolution, so published ImageNet weights load and quantize
+well.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-# (width, depth in tenths)
+# factor on all widths, and on all depths in tenths
 _SCALES = {"lite0": (1.0, 10), "lite1": (1.0, 11), "lite2": (1.1, 12)}
 _STEM, _HEAD = 32, 1280  # Lite variants leave both unscaled
 _NORM_EPSILON = 1e-3
@@ -81,7 +82,7 @@ class _FixedDepthwise(torch.autograd.Function):
 
 
 class Depthwise(nn.Module):
-    """Depthwise convolution, fixed kernels, "same" padding, trained bias left to what follows."""
+    """Depthwise convolution, "same" padding; kernel and bias stay as they were loaded."""
 
     def __init__(self, channels: int, kernel: int, *, stride: int = 1) -> None:
         super().__init__()
@@ -97,7 +98,9 @@ class Depthwise(nn.Module):
         """Pad and convolve, channel by channel."""
         x = F.pad(x_BCHW, self.edges)
         if torch.is_grad_enabled() and x.requires_grad:
-            out: Tensor = _FixedDepthwise.apply(x, self.weight, self.bias, self.stride)
+            out: Tensor = _FixedDepthwise.apply(  # type: ignore[no-untyped-call]
+                x, self.weight, self.bias, self.stride
+            )
             return out
         kernel, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
         return F.conv2d(x, kernel, bias, stride=self.stride, groups=kernel.shape[0])
@@ -133,8 +136,8 @@ class EfficientNetLite(nn.Module):
         self.stem = SameConv2d(3, _STEM, 3, stride=2)
         blocks: list[Block] = []
         channels = _STEM
-        for n, (repeats, kernel, stride, expansion, c_out) in enumerate(_STAGES):
-            c_out = _round_width(c_out, width)
+        for n, (repeats, kernel, stride, expansion, unscaled) in enumerate(_STAGES):
+            c_out = _round_width(unscaled, width)
             fixed = n in (0, len(_STAGES) - 1)
             for k in range(repeats if fixed else -(-repeats * depth // 10)):
                 blocks.append(
@@ -178,6 +181,8 @@ class EfficientNetLite(nn.Module):
         if hasattr(self, "head"):
             _fold(self.head, state, "_conv_head", "_bn1")
         for n, block in enumerate(self.blocks):
+            if not isinstance(block, Block):  # a ModuleList forgets what it holds
+                raise TypeError(f"block {n} is {type(block).__name__}")
             at = f"_blocks.{n}."
             if block.expand is not None:
                 _fold(block.expand, state, at + "_expand_conv", at + "_bn0")
@@ -203,7 +208,9 @@ class GradingNet(nn.Module):
     (CAM, Zhou 2016).
     """
 
-    def __init__(self, grades: tuple[int, ...], *, scale: str = "lite0", dropout: float = 0.3):
+    def __init__(
+        self, grades: tuple[int, ...], *, scale: str = "lite0", dropout: float = 0.3
+    ) -> None:
         super().__init__()
         self.trunk = EfficientNetLite(scale)
         self.dropout = nn.Dropout(dropout)
@@ -238,8 +245,9 @@ def _convolutions(c_in: int, c_out: int) -> nn.Sequential:
 class LiteUNet(nn.Module):
     """U-Net (Ronneberger 2015) whose contracting path is EfficientNet-Lite.
 
-    A full-resolution level of plain convolutions is added, since a microaneurysm is a few pixels.
-    Inputs are multiples of 32 a side; one logit a class and pixel (classes may overlap).
+    A full-resolution level of plain convolutions is added, since a microaneurysm is a few
+    pixels. Inputs are multiples of 32 a side; one logit a class and pixel (classes may
+    overlap).
     """
 
     def __init__(
@@ -260,7 +268,8 @@ class LiteUNet(nn.Module):
             _convolutions(b + s, w) for b, s, w in zip(below, beside, widths, strict=True)
         )
         self.classify = nn.Conv2d(widths[0], classes, 1)
-        nn.init.constant_(self.classify.bias, -4.0)  # lesions are rare
+        if self.classify.bias is not None:  # it never is; torch types it so
+            nn.init.constant_(self.classify.bias, -4.0)  # lesions are rare
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Logits (B, classes, H, W)."""

@@ -34,15 +34,14 @@ class Grading:
 def grade(
     predictor: Predictor, rgb: UInt8[ndarray, "y x 3"], field: Field, plan: Plan
 ) -> Grading:
-    """Grade retinopathy (ICDR 0-4) and macular oedema (0-2); mean of photograph and mirror image."""
+    """Grade retinopathy (ICDR 0-4) and macular oedema (0-2).
+
+    The answer is the mean of the photograph's and its mirror image's.
+    """
     if plan.task is not Task.GRADING:
         raise InputError(f"plan is for {plan.task}, not {Task.GRADING}")
     canvas, placement = place(rgb, field, plan)
-    x = normalize(canvas, plan)
-    straight = predictor.run(x)
-    mirrored = predictor.run(np.ascontiguousarray(x[..., ::-1]))
-    logits = (straight["logits"][0] + mirrored["logits"][0]) / 2
-    maps = (straight["activation"][0] + mirrored["activation"][0][..., ::-1]) / 2
+    logits, maps = grade_canvas(predictor, canvas, plan)
     above = exceedance(logits, plan)
     icdr, dme = (grade_of(p) for p in above[:2])
     step = min(max(icdr, 1), len(above[0])) - 1
@@ -55,6 +54,18 @@ def grade(
         referable_probability=float(max(above[0][1], above[1][0])),
         activation=unplace(shown, placement),
     )
+
+
+def grade_canvas(
+    predictor: Predictor, canvas: UInt8[ndarray, "v u 3"], plan: Plan
+) -> tuple[Float[ndarray, " k"], Float[ndarray, "k h w"]]:
+    """Cumulative logits and activation maps, the mean of a canvas and its mirror image."""
+    x = normalize(canvas, plan)
+    straight = predictor.run(x)
+    mirrored = predictor.run(np.ascontiguousarray(x[..., ::-1]))
+    logits = (straight["logits"][0] + mirrored["logits"][0]) / 2
+    maps = (straight["activation"][0] + mirrored["activation"][0][..., ::-1]) / 2
+    return logits, maps
 
 
 def exceedance(logits: Float[ndarray, " k"], plan: Plan) -> list[Float[ndarray, " s"]]:
