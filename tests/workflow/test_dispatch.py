@@ -110,7 +110,7 @@ def test_a_killed_writer_leaves_no_visible_folder_and_is_swept_up_later(tmp_path
     """
     folder = tmp_path / "retina"
     command = [sys.executable, "-c", textwrap.dedent(script), folder]
-    ended = subprocess.run(command, check=False)  # noqa: S603 - our own interpreter
+    ended = subprocess.run(command, check=False)
     assert ended.returncode == -signal.SIGKILL
     assert not folder.exists()
     (left,) = tmp_path.iterdir()

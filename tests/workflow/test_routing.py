@@ -64,7 +64,11 @@ class EachPhotograph:
 def test_each_photograph_becomes_a_route_with_a_folder_of_its_own():
     routes = route([a_study(a_series("1", photographs=3))], [EachPhotograph()])
     assert [each.folder for each in routes] == ["retina", "retina-2", "retina-3"]
-    assert [each.selection.source for each in routes] == ["1.0.jpg", "1.1.jpg", "1.2.jpg"]
+    assert [each.selection.series[0].instances[0].uid for each in routes] == [
+        "1.0",
+        "1.1",
+        "1.2",
+    ]
 
 
 def test_an_unsuitable_study_is_refused_with_the_reason():
