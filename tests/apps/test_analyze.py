@@ -2,6 +2,10 @@
 
 import json
 import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 import cv2
 import pydicom
@@ -69,3 +73,26 @@ def test_the_demonstration_prints_each_report_alone_on_a_line(eye, tmp_path, cap
     assert len(lines) == 4
     assert all((tmp_path / "demo") in pathlib.Path(line).parents for line in lines)
     assert all(pathlib.Path(line).is_file() for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_command_leaves_whole_folders_only(eye, tmp_path, kill):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "medloop.apps.cli", "analyze", str(eye), "-o", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(out.rglob(".*.part")):
+        time.sleep(0.01)
+    process.send_signal(kill)
+    told = process.communicate()[1]
+    assert (process.returncode, told) == (130, "medloop: interrupted\n")
+    assert not [path for path in out.rglob("*") if path.is_file()]
+
+
+@pytest.mark.slow
+def test_a_bar_is_shown_to_a_person_and_to_nobody_else(eye, tmp_path, capsys, monkeypatch):
+    assert main(["analyze", str(eye), "-o", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["analyze", str(eye), "-o", str(tmp_path / "out")]) == 0
+    assert "analyzing" in capsys.readouterr().err

@@ -98,3 +98,7 @@ def _answer(typed: list[str]) -> Exit:
             return command.run(options, load_settings())
     known = ", ".join(command.name for command in COMMANDS)
     raise UsageError(f"no command {typed[0]!r}; there are {known}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
