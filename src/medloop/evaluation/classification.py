@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.stats import rankdata
 
 _Z = 1.959963984540054  # 97.5 % of the normal distribution lie below
 
@@ -54,7 +53,7 @@ def roc_auc(positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]) -> float
     n_negative = len(positive) - n_positive
     if n_positive == 0 or n_negative == 0:
         return float("nan")
-    ranks = float(rankdata(score)[positive].sum())
+    ranks = float(midranks(score)[positive].sum())
     return (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
 
 
@@ -70,8 +69,14 @@ def delong_95(
     m, n = len(ours), len(others)
     if min(m, n) < 2:
         return area, float("nan"), float("nan")
-    ranks = rankdata(np.concatenate([ours, others]))
-    beaten = (ranks[:m] - rankdata(ours)) / n  # share of negatives below each positive
-    beating = 1 - (ranks[m:] - rankdata(others)) / m  # share of positives above each negative
+    ranks = midranks(np.concatenate([ours, others]))
+    beaten = (ranks[:m] - midranks(ours)) / n  # share of negatives below each positive
+    beating = 1 - (ranks[m:] - midranks(others)) / m  # share of positives above each negative
     deviation = float(np.sqrt(beaten.var(ddof=1) / m + beating.var(ddof=1) / n))
     return area, max(0.0, area - _Z * deviation), min(1.0, area + _Z * deviation)
+
+
+def midranks(values: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
+    """Rank from 1; equal values share the mean of their ranks."""
+    _, at, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[at]
