@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pydicom.data import get_testdata_files
 from tests.soak.mutate import mutated
 
 LIMIT_S = 10.0
+START_S = 120.0  # for importing, on a busy machine
 LIMIT_BYTES = 2 << 30
 LARGEST_SOURCE = 600_000
 
@@ -62,6 +64,7 @@ class Reader:
         )
         self.answers: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
+        self.answers.get(timeout=START_S)
 
     def _listen(self) -> None:
         for line in self.process.stdout:
@@ -78,7 +81,8 @@ class Reader:
     def stop(self) -> int:
         """End the process and return how it ended."""
         self.process.kill()
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
         return self.process.wait()
 
 
@@ -122,41 +126,50 @@ def soak(files: int, *, seed: int, processes: int = 2, keep: Path | None = None)
 def _read_all(
     numbers: Iterator[int], lock: threading.Lock, tally: Tally, seed: int, listing: Path
 ) -> None:
-    reader: Reader | None = None
+    reader = Reader(seed, listing)
     while True:
         with lock:
             number = next(numbers, None)
         if number is None:
             break
-        fresh = reader is None
-        reader = reader or Reader(seed, listing)
-        if _read_next(reader, number, tally, extra_s=20.0 if fresh else 0.0):
-            reader.stop()
-            reader = None
-    if reader is not None:
+        if not _read_next(reader, number, tally, is_last_try=False):
+            continue
         reader.stop()
+        reader = Reader(seed, listing)
+        if _read_next(reader, number, tally, is_last_try=True):
+            reader.stop()
+            reader = Reader(seed, listing)
+    reader.stop()
 
 
-def _read_next(reader: Reader, number: int, tally: Tally, *, extra_s: float) -> bool:
-    """Read one file; return whether the process must be replaced. A new one may take longer."""
+def _read_next(reader: Reader, number: int, tally: Tally, *, is_last_try: bool) -> bool:
+    """Read one file; return whether the process must be replaced.
+
+    What a process could not end is tried once more by a fresh one: the machine may be busy, and
+    memory may have been taken by an earlier file.
+    """
     start = time.monotonic()
+    images, peak = 0, 0
     try:
-        answer = reader.ask(number, timeout_s=LIMIT_S + extra_s)
+        answer = reader.ask(number, timeout_s=LIMIT_S)
     except queue.Empty:
-        tally.add(number, seconds=LIMIT_S, peak=0, trouble=f"hangs over {LIMIT_S:g} s")
-        return True
+        trouble = f"hangs over {LIMIT_S:g} s"
     except BrokenPipeError:
-        answer = None
-    seconds = 0.0 if extra_s else time.monotonic() - start
-    if answer is None:
-        tally.add(number, seconds=seconds, peak=0, trouble=f"process died: {reader.stop()}")
-        return True
-    _number, images, trouble, peak = answer
-    heavy = peak > LIMIT_BYTES
-    if heavy and not trouble:
-        trouble = f"resident memory {peak / 2**30:.2f} GB exceeds 2 GB"
-    tally.add(number, images=images, seconds=seconds, peak=peak, trouble=trouble)
-    return heavy
+        trouble = f"process died: {reader.stop()}"
+    else:
+        if answer is None:
+            trouble = f"process died: {reader.stop()}"
+        else:
+            _number, images, trouble, peak = answer
+            if peak <= LIMIT_BYTES:
+                seconds = time.monotonic() - start
+                tally.add(number, images=images, seconds=seconds, peak=peak, trouble=trouble)
+                return False
+            trouble = trouble or f"resident memory {peak / 2**30:.2f} GB exceeds 2 GB"
+    if is_last_try:
+        seconds = time.monotonic() - start
+        tally.add(number, images=images, seconds=seconds, peak=peak, trouble=trouble)
+    return True
 
 
 def _is_dicom(path: Path) -> bool:

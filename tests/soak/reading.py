@@ -62,12 +62,13 @@ def read_one(sources: list[Path], *, seed: int, number: int) -> Read:
 
 
 def main() -> None:
-    """Read numbers from stdin, one a line; answer each with one JSON line on stdout."""
+    """Say ready; then read numbers, one a line, and answer each with one line of JSON."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     seed = int(sys.argv[1])
     sources = [Path(line) for line in Path(sys.argv[2]).read_text().splitlines()]
     answers = sys.stdout
     sys.stdout = sys.stderr
+    print("ready", file=answers, flush=True)
     for line in sys.stdin:
         read = read_one(sources, seed=seed, number=int(line))
         answer = [read.number, read.images, read.trouble, read.peak_bytes]
