@@ -27,20 +27,20 @@ test: $(VENV)/.test ## run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.test ## lint, formatting, types, and who may import whom
-	$(BIN)/ruff check src tests tools
-	$(BIN)/ruff format --check src tests tools
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(VENV)/.test ## mend what ruff can mend
-	$(BIN)/ruff check --fix-only --quiet src tests tools
-	$(BIN)/ruff format --quiet src tests tools
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format --quiet
 
 docs: $(VENV)/.test ## write docs/reference/command-line.md anew from the commands themselves
 	$(BIN)/python tools/command_reference.py docs/reference/command-line.md
 
 bench: $(VENV)/.test ## time reading and analysis on this machine
-	@for script in benchmarks/*.py; do $(BIN)/python "$$script"; done
+	@for file in $$(grep -l __main__ benchmarks/*.py); do $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
 
 soak: $(VENV)/.test ## feed SOAK_FILES mutated DICOM files to the readers
 	$(BIN)/python -m tests.soak --files $(SOAK_FILES)
