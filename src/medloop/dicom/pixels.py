@@ -16,7 +16,6 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEGLSLossless,
     JPEGLSNearLossless,
-    RLELossless,
 )
 
 from medloop.core.errors import InputError
@@ -31,6 +30,15 @@ MAX_PIXEL_BYTES: Final = 1536 * 1024**2
 
 _PLAIN: Final = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _JPEG_LS: Final = (JPEGLSLossless, JPEGLSNearLossless)
+# GDCM ends the whole process on some damaged JPEG, and pylibjpeg's RLE decoder its thread.
+_PREFERRED: Final = ("pydicom", "pyjpegls", "pylibjpeg", "pillow", "gdcm")
+# JPEG, JPEG-LS and JPEG 2000 (PS3.5 A.4.1 to A.4.4, A.4.9): frames that state their own size.
+_SELF_DESCRIBED: Final = (
+    "1.2.840.10008.1.2.4.5",
+    "1.2.840.10008.1.2.4.7",
+    "1.2.840.10008.1.2.4.8",
+    "1.2.840.10008.1.2.4.9",
+)
 _DEPTHS: Final = (1, 8, 16, 32)
 
 
@@ -184,6 +192,8 @@ def encoded_frame(dataset: pydicom.Dataset, index: int) -> bytes:
     frame = get_frame(dataset.PixelData, index, number_of_frames=frame_count(dataset))
     size = size_of(frame)
     rows, columns = int(dataset.Rows), int(dataset.Columns)
+    if size is None and dataset.file_meta.TransferSyntaxUID.startswith(_SELF_DESCRIBED):
+        raise InputError("compressed frame is damaged: its own header cannot be read")
     if size is not None and (size.rows, size.columns) != (rows, columns):
         raise InputError(
             f"compressed frame is {size.columns} x {size.rows} pixels,"
@@ -196,9 +206,10 @@ def _foreign_frame(dataset: pydicom.Dataset, index: int) -> Shaped[ndarray, "j i
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
         encoded_frame(dataset, index)
-    # The other RLE decoder aborts its thread on damaged offsets instead of raising.
-    plugin = "pydicom" if syntax == RLELossless else ""
-    array, _ = get_decoder(syntax).as_array(dataset, index=index, decoding_plugin=plugin)
+    decoder_of = get_decoder(syntax)
+    known = decoder_of.available_plugins
+    plugin = next((name for name in _PREFERRED if name in known), "")
+    array, _ = decoder_of.as_array(dataset, index=index, decoding_plugin=plugin)
     return array
 
 
