@@ -78,6 +78,8 @@ def verify(folder: Path) -> None:
         expected = json.loads((folder / HASHES).read_text(encoding="utf-8"))
     except (OSError, ValueError) as why:
         raise InputError(f"{folder / HASHES} cannot be read: {type(why).__name__}") from why
+    if not isinstance(expected, dict) or not all(isinstance(d, str) for d in expected.values()):
+        raise InputError(f"{folder / HASHES} is no list of SHA-256 by file name")
     for name in (CARD, PLAN, WEIGHTS):
         if name not in expected:
             raise InputError(f"{folder / HASHES} does not list {name}")
