@@ -221,3 +221,11 @@ def test_a_real_ct_equals_what_simpleitk_reads():
     theirs[:3, :3], theirs[:3, 3] = direction[:, ::-1], image.GetOrigin()
     np.testing.assert_allclose(volume.grid.affine, theirs, atol=1e-4)
     assert notices == ()
+
+
+def test_a_malformed_lossless_jpeg_is_refused_before_its_decoder_sees_it(tmp_path):
+    data = Path(get_testdata_file("SC_rgb_jpeg_gdcm.dcm")).read_bytes()
+    at = data.index(b"\xff\xc4")
+    (tmp_path / "a.dcm").write_bytes(data[:at] + b"\x00\x00" + data[at + 2 :])
+    with pytest.raises(InputError, match="no well-formed lossless JPEG"):
+        read_picture(instance(tmp_path / "a.dcm"))

@@ -25,6 +25,38 @@ def size_of(frame: bytes) -> Size | None:
     return _jpeg_2000(frame, start + 4) if start >= 0 else None
 
 
+def is_sound_lossless_jpeg(frame: bytes) -> bool:
+    """Whether a lossless JPEG is well formed: marker after marker, tables, one scan, the end.
+
+    GDCM, the only decoder of these, ends the process on some that are not.
+    """
+    seen, position = set(), 2
+    while position + 4 <= len(frame) and frame[position] == 0xFF:
+        marker = frame[position + 1]
+        length = int.from_bytes(frame[position + 2 : position + 4])
+        if marker in _STANDALONE or marker == 0xFF or length < 2:
+            return False
+        seen.add(marker)
+        position += 2 + length
+        if marker == 0xDA:
+            break
+    return (
+        {0xC3, 0xC4, 0xDA} <= seen and len(seen & _JPEG_FRAMES) == 1 and _ends(frame, position)
+    )
+
+
+def _ends(frame: bytes, position: int) -> bool:
+    """Whether the first marker in the coded data, restarts aside, is the end of the image."""
+    while (position := frame.find(b"\xff", position)) >= 0 and position + 1 < len(frame):
+        following = frame[position + 1]
+        if following == 0xD9:
+            return True
+        if following not in (0x00, 0xFF, *range(0xD0, 0xD8)):
+            return False
+        position += 1 if following == 0xFF else 2
+    return False
+
+
 def _jpeg(frame: bytes) -> Size | None:
     position = 2
     while position + 9 < len(frame):

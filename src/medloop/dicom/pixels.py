@@ -14,13 +14,15 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     JPEGLSNearLossless,
 )
 
 from medloop.core.errors import InputError
 from medloop.dicom.charls import decoder
-from medloop.dicom.codestream import size_of
+from medloop.dicom.codestream import is_sound_lossless_jpeg, size_of
 from medloop.dicom.deflate import open_inflated
 from medloop.dicom.foreign import DICOM_ERRORS
 
@@ -204,8 +206,9 @@ def encoded_frame(dataset: pydicom.Dataset, index: int) -> bytes:
 
 def _foreign_frame(dataset: pydicom.Dataset, index: int) -> Shaped[ndarray, "j i *c"]:
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.is_encapsulated:
-        encoded_frame(dataset, index)
+    frame = encoded_frame(dataset, index) if syntax.is_encapsulated else b""
+    if syntax in (JPEGLossless, JPEGLosslessSV1) and not is_sound_lossless_jpeg(frame):
+        raise InputError("compressed frame is damaged: it is no well-formed lossless JPEG")
     decoder_of = get_decoder(syntax)
     known = decoder_of.available_plugins
     plugin = next((name for name in _PREFERRED if name in known), "")
