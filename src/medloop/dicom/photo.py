@@ -83,7 +83,7 @@ def _spacing_mm(dataset: pydicom.Dataset) -> tuple[float, float] | None:
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
         try:
             row, column = (float(part) for part in dataset.get(keyword) or ())
-        except (TypeError, ValueError):
+        except DICOM_ERRORS:
             continue
         if 0 < row < 1000 and 0 < column < 1000:
             return row, column

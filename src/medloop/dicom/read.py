@@ -156,7 +156,7 @@ def _multi_frame(path: Path) -> tuple[tuple[Slice, ...], _Source]:
     dataset = open_dataset(path)
     check(dataset)
     slices, rescale = frames_of(dataset)
-    unit = _unit(dataset, str(dataset.get("Modality", "")))
+    unit = _unit(dataset, _stated(dataset, "Modality"))
 
     def frame(index: int) -> Shaped[ndarray, "j i"]:
         return stored_frame(dataset, index)
@@ -268,8 +268,16 @@ def _drop_duplicates(layout: Layout, source: _Source) -> tuple[Notice, ...]:
 def _unit(dataset: pydicom.Dataset, modality: str) -> str:
     """UCUM unit of rescaled values."""
     if modality == "CT":
-        stated = str(dataset.get("RescaleType") or "HU")
+        stated = _stated(dataset, "RescaleType") or "HU"
         return "HU" if stated in ("HU", "US") else stated
-    if modality == "PT" and str(dataset.get("Units")) == "BQML":
+    if modality == "PT" and _stated(dataset, "Units") == "BQML":
         return "Bq/ml"
     return "1"
+
+
+def _stated(dataset: pydicom.Dataset, keyword: str) -> str:
+    """Read an optional value; a damaged one counts as absent."""
+    try:
+        return str(dataset.get(keyword) or "")
+    except DICOM_ERRORS:
+        return ""
