@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
@@ -309,3 +310,26 @@ def test_the_installed_command_prints_no_traceback(tmp_path):
     )
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_photograph_whose_pixels_are_cut_off_fails_when_it_is_read(tmp_path, capsys):
+    image = pydicom.Dataset()
+    image.file_meta = pydicom.dataset.FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    image.SOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.5.1"
+    image.SOPInstanceUID, image.StudyInstanceUID, image.SeriesInstanceUID = (
+        "2.25.1",
+        "2.25.2",
+        "2.25.3",
+    )
+    image.Modality, image.Rows, image.Columns = "OP", 64, 64
+    image.SamplesPerPixel, image.PhotometricInterpretation = 3, "RGB"
+    image.BitsAllocated, image.BitsStored, image.HighBit = 8, 8, 7
+    image.PixelRepresentation, image.PlanarConfiguration = 0, 0
+    image.PixelData = bytes([90]) * (64 * 64 * 3)
+    whole, cut = tmp_path / "whole.dcm", tmp_path / "cut.dcm"
+    image.save_as(whole, enforce_file_format=True)
+    cut.write_bytes(whole.read_bytes()[:-5000])
+    whole.unlink()
+    run = Run(tmp_path, capsys, cut, a_photograph(tmp_path / "good.png"))
+    assert (run.code, run.outcomes()) == (3, ["done", "failed"])
