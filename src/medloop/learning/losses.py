@@ -15,7 +15,7 @@ def cumulative_targets(grades_BS: Tensor, steps: Sequence[int]) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def ordinal(logits_BK: Tensor, targets_BK: Tensor, *, smoothing: float = 0.05) -> Tensor:
+def ordinal(logits_BK: Tensor, targets_BK: Tensor, *, smoothing: float = 0.03) -> Tensor:
     """Binary cross-entropy of cumulative logits (Frank & Hall 2001), labels smoothed."""
     soft = targets_BK * (1 - 2 * smoothing) + smoothing
     return F.binary_cross_entropy_with_logits(logits_BK, soft)

@@ -61,10 +61,11 @@ def retina_grading() -> Recipe:
         name="retina_grading",
         plan=Plan(Task.GRADING, 604, scales=(Scale("ICDR", 5), Scale("DME", 3))),
         size=(512, 608),
-        epochs=18,
+        epochs=20,
         batch=8,
         steps=0,
         ranges=Ranges(rotation_deg=25, scale=0.12),
+        rate=7e-4,
         fixed_blocks=3,
     )
 
@@ -74,11 +75,14 @@ def retina_lesions() -> Recipe:
     return Recipe(
         name="retina_lesions",
         plan=Plan(Task.LESIONS, 852, classes=LESION_CLASSES),
-        size=(512, 512),
+        size=(384, 384),
         epochs=24,
-        batch=4,
-        steps=25,
+        batch=6,
+        steps=30,
         ranges=Ranges(rotation_deg=30, scale=0.15),
+        rate=8e-4,
+        head_rate=3e-3,
+        fixed_blocks=3,
         widths=(16, 32, 48, 64, 96),
     )
 

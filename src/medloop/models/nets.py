@@ -53,29 +53,30 @@ class SameConv2d(nn.Conv2d):
 
 
 class _FixedDepthwise(torch.autograd.Function):
-    """Depthwise convolution whose kernel is not trained.
+    """Strided depthwise convolution whose kernel is not trained.
 
     The general backward pass spends most of a CPU training step on these kernels; with them
-    fixed, the gradient of the input is one more (fast) depthwise convolution.
+    fixed, the gradient of the input is one more (fast) depthwise convolution, over the gradient
+    spread out by the stride.
     """
 
     @staticmethod
     def forward(ctx: Any, x_BCHW: Tensor, kernel: Tensor, bias: Tensor, stride: int) -> Tensor:  # noqa: ANN401 (torch gives no type)
         ctx.stride, ctx.size = stride, x_BCHW.shape[2:]
-        kernel = kernel.to(x_BCHW.dtype)
         ctx.save_for_backward(kernel)
-        return F.conv2d(
-            x_BCHW, kernel, bias.to(x_BCHW.dtype), stride=stride, groups=kernel.shape[0]
-        )
+        return F.conv2d(x_BCHW, kernel, bias, stride=stride, groups=kernel.shape[0])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:  # noqa: ANN401
         (kernel,) = ctx.saved_tensors
         grad, size = grads[0], kernel.shape[-1]
         height, width = ctx.size
-        spread = grad.new_zeros(
+        spread = torch.empty(
             (*grad.shape[:2], height - size + 1, width - size + 1),
-        ).contiguous(memory_format=torch.channels_last)
+            dtype=grad.dtype,
+            device=grad.device,
+            memory_format=torch.channels_last,
+        ).zero_()
         spread[:, :, :: ctx.stride, :: ctx.stride] = grad
         out = F.conv2d(spread, kernel.flip(2, 3), padding=size - 1, groups=kernel.shape[0])
         return out, None, None, None
@@ -96,13 +97,15 @@ class Depthwise(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Pad and convolve, channel by channel."""
+        kernel, bias = self.weight.to(x_BCHW.dtype), self.bias.to(x_BCHW.dtype)
+        if self.stride == 1:
+            return F.conv2d(x_BCHW, kernel, bias, padding=self.edges[0], groups=kernel.shape[0])
         x = F.pad(x_BCHW, self.edges)
         if torch.is_grad_enabled() and x.requires_grad:
             out: Tensor = _FixedDepthwise.apply(  # type: ignore[no-untyped-call]
-                x, self.weight, self.bias, self.stride
+                x, kernel, bias, self.stride
             )
             return out
-        kernel, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
         return F.conv2d(x, kernel, bias, stride=self.stride, groups=kernel.shape[0])
 
 
@@ -122,8 +125,8 @@ class Block(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Transform, and add the input where shapes allow."""
-        y = x_BCHW if self.expand is None else F.relu6(self.expand(x_BCHW))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y = x_BCHW if self.expand is None else F.relu6(self.expand(x_BCHW), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x_BCHW + y if self.is_residual else y
 
 
