@@ -5,6 +5,7 @@ The class of an error decides how a job ends; this is the one place where a bug 
 
 import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -211,5 +212,7 @@ def _bounded(name: str, act: Callable[[], Path]) -> Outcome:
     except ServiceError as trouble:
         return Outcome(Ending.RETRY, str(trouble))
     except Exception as bug:
-        log.exception("%s has a bug", name)
+        # Where, but not what: the text of a foreign exception may quote the patient's data.
+        frames = "".join(traceback.format_tb(bug.__traceback__))
+        log.error("%s has a bug: %s\n%s", name, type(bug).__name__, frames)  # noqa: TRY400
         return Outcome(Ending.FAILED, f"internal error: {type(bug).__name__}")

@@ -11,7 +11,7 @@ from medloop.core.image import Segment
 
 OWN = "99MEDLOOP"
 ABNORMAL = Code("SCT", "49755003", "Morphologically Abnormal Structure")
-ANATOMY = Code("SCT", "123037004", "Anatomical Structure")
+ANATOMY = Code("SCT", "91723000", "Anatomical Structure")
 RETINA = Code("SCT", "5665001", "Retina")
 OPTIC_DISC = Code("SCT", "81016008", "Optic nerve head")
 
