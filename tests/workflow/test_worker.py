@@ -66,7 +66,7 @@ def test_a_bug_is_logged_once_with_its_place_but_without_its_text(caplog):
     assert outcome == Outcome(Ending.FAILED, "internal error: KeyError")
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
-    assert "test_worker.py" in caplog.text
+    assert "in analyze" in caplog.text
     assert "KeyError" in caplog.text
     assert "DOE" not in caplog.text
 
