@@ -27,7 +27,7 @@ class Ranges:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One draw: an affine map (output pixel from input pixel) and a change of colours."""
+    """One draw: an affine map (output pixel from input pixel) and a change of colors."""
 
     affine: tuple[tuple[float, float, float], tuple[float, float, float]]
     brightness: float
@@ -88,7 +88,7 @@ def warp(
 
 
 def recolor(rgb: UInt8[ndarray, "y x 3"], change: Change) -> UInt8[ndarray, "y x 3"]:
-    """Apply the colour part; black stays black, so the dark frame is kept."""
+    """Apply the color part; black stays black, so the dark frame is kept."""
     lut_in = np.arange(256, dtype=np.float32) / 255
     curve = np.clip(lut_in, 0, 1) ** change.gamma * change.contrast
     curve = curve + change.brightness * lut_in

@@ -60,10 +60,10 @@ def card_text(
 
 
 RETINA_GRADING = Purpose(
-    title="Diabetic retinopathy and macular oedema grade of a colour fundus photograph",
+    title="Diabetic retinopathy and macular edema grade of a color fundus photograph",
     intended_use=(
-        "Decision support for a qualified reader: a suggested ICDR grade (0-4), macular oedema"
-        " grade (0-2) and referable decision for one macula-centered colour fundus photograph"
+        "Decision support for a qualified reader: a suggested ICDR grade (0-4), macular edema"
+        " grade (0-2) and referable decision for one macula-centered color fundus photograph"
         " of an adult with diabetes."
     ),
     not_for=(
@@ -71,7 +71,7 @@ RETINA_GRADING = Purpose(
         "children, or eyes with media too opaque to grade",
         "photographs not centered between disc and macula, ultra-wide-field, red-free or"
         " angiography images",
-        "any disease other than diabetic retinopathy and diabetic macular oedema",
+        "any disease other than diabetic retinopathy and diabetic macular edema",
         "ruling out disease in a photograph that medloop calls ungradable",
     ),
     training_data=(
@@ -94,15 +94,15 @@ RETINA_GRADING = Purpose(
 )
 
 RETINA_LESIONS = Purpose(
-    title="Lesions of diabetic retinopathy and the optic disc on a colour fundus photograph",
+    title="Lesions of diabetic retinopathy and the optic disc on a color fundus photograph",
     intended_use=(
         "Outlines that show a qualified reader where a fundus photograph has microaneurysms,"
-        " haemorrhages, hard and soft exudates, and where the optic disc is."
+        " hemorrhages, hard and soft exudates, and where the optic disc is."
     ),
     not_for=(
         "diagnosis or treatment without a qualified reader",
         "counting microaneurysms for a trial endpoint: many are missed, some are invented",
-        "new vessels, venous beading, IRMA, vitreous haemorrhage: these are not outlined",
+        "new vessels, venous beading, IRMA, vitreous hemorrhage: these are not outlined",
         "ultra-wide-field, red-free or angiography images",
     ),
     training_data=(
@@ -119,7 +119,7 @@ RETINA_LESIONS = Purpose(
     ),
     classes={
         "MA": "microaneurysms",
-        "HE": "haemorrhages",
+        "HE": "hemorrhages",
         "EX": "hard exudates",
         "SE": "soft exudates (cotton wool spots)",
         "OD": "optic disc",

@@ -56,7 +56,7 @@ class Recipe:
 
 
 def retina_grading() -> Recipe:
-    """Grade retinopathy (ICDR) and macular oedema on IDRiD, from ImageNet weights."""
+    """Grade retinopathy (ICDR) and macular edema on IDRiD, from ImageNet weights."""
     return Recipe(
         name="retina_grading",
         plan=Plan(Task.GRADING, 604, scales=(Scale("ICDR", 5), Scale("DME", 3))),
@@ -71,7 +71,7 @@ def retina_grading() -> Recipe:
 
 
 def retina_lesions() -> Recipe:
-    """Outline microaneurysms, haemorrhages, exudates and the disc on IDRiD."""
+    """Outline microaneurysms, hemorrhages, exudates and the disc on IDRiD."""
     return Recipe(
         name="retina_lesions",
         plan=Plan(Task.LESIONS, 852, classes=LESION_CLASSES),

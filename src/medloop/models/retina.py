@@ -34,7 +34,7 @@ class Grading:
 def grade(
     predictor: Predictor, rgb: UInt8[ndarray, "y x 3"], field: Field, plan: Plan
 ) -> Grading:
-    """Grade retinopathy (ICDR 0-4) and macular oedema (0-2).
+    """Grade retinopathy (ICDR 0-4) and macular edema (0-2).
 
     The answer is the mean of the photograph's and its mirror image's.
     """
