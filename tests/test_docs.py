@@ -13,6 +13,7 @@ import pytest
 from medloop.apps.bootstrap import OFFERS
 from medloop.apps.cli import COMMANDS
 from medloop.apps.console import Exit
+from medloop.apps.demo import write_photographs
 from medloop.apps.settings import Settings
 from medloop.clinical.report.notices import READING
 from medloop.core import errors
@@ -167,6 +168,7 @@ def test_what_a_page_says_to_run_runs(page, tmp_path):
     )
     if not shipped_bundles():
         pytest.skip("the shipped bundles are absent")
+    write_photographs(tmp_path / "demo/photographs")
     run_blocks(page, tmp_path)
 
 
