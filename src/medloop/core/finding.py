@@ -34,7 +34,8 @@ class Finding:
     """One observation about the patient.
 
     `probability` is that the finding exists. Places: `center_lps_mm` [x, y, z] on volumes,
-    `center_px` [x, y] (0-based pixel centers) on pictures; `segment` is a label of the label map.
+    `center_px` [x, y] (0-based pixel centers) on pictures; `segment` is a label of the label
+    map.
     """
 
     concept: Code

@@ -23,7 +23,9 @@ class Volume:
         if self.array.shape != self.grid.shape:
             raise GeometryError(f"array is {self.array.shape}, grid is {self.grid.shape}")
 
-    def with_array(self, array: Shaped[ndarray, "k j i"], *, unit: str | None = None) -> "Volume":
+    def with_array(
+        self, array: Shaped[ndarray, "k j i"], *, unit: str | None = None
+    ) -> "Volume":
         """Return new values in the same place."""
         return replace(self, array=array, unit=unit or self.unit)
 

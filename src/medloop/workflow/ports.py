@@ -16,7 +16,7 @@ class Analysis(Protocol):
         """Short name, as in ``--analysis NAME``."""
 
     def select(self, study: Study) -> Sequence[Selection]:
-        """Choose what to read, one selection a run, or raise `UnsuitableError` saying why not."""
+        """Choose what to read, one selection a run; or raise `UnsuitableError` with the reason."""
 
     def analyze(self, case: Case) -> Result:
         """Answer the question. Pure: same pixels and weights, same result."""
