@@ -15,6 +15,7 @@ from medloop.apps.settings import Settings
 from medloop.core.finding import Result
 from medloop.core.study import Case, Study
 from medloop.workflow.intake import FolderArchive, Intake, Problem, gather
+from medloop.workflow.ports import Analysis
 from medloop.workflow.products import write_products
 from medloop.workflow.routing import Refusal, Route, route
 from medloop.workflow.worker import Ending, run
@@ -74,7 +75,10 @@ def analyze(
     UsageError
         If an analysis is unknown or `out` is a file.
     """
-    summary = analyze_into(inputs, out, names, settings)
+    require_folder(out)
+    summary = analyze_into(
+        inputs, out, choose_analyses(names, settings), language=settings.language
+    )
     if not summary.rows:
         note("medloop: there is no image among the inputs")
     for row in summary.rows:
@@ -89,19 +93,19 @@ def analyze(
 
 
 def analyze_into(
-    inputs: Sequence[Path], out: Path, names: Sequence[str], settings: Settings
+    inputs: Sequence[Path], out: Path, analyses: Sequence[Analysis], *, language: str
 ) -> Summary:
     """Analyze all inputs and write results and summary.json into `out`.
 
-    Earlier results in `out` are replaced study by study and analysis by analysis.
+    Earlier results in `out` are replaced study by study and analysis by analysis. Analyses may
+    be used again: their networks stay loaded.
 
     Raises
     ------
     UsageError
-        If an analysis is unknown or `out` is a file.
+        If `out` is a file.
     """
     require_folder(out)
-    analyses = choose_analyses(names, settings)
     with tempfile.TemporaryDirectory(prefix="medloop-") as scratch:
         intake = gather_inputs(inputs, Path(scratch))
         routes = route(intake.studies, analyses)
@@ -111,7 +115,7 @@ def analyze_into(
         with progress("analyzing", len(routes)) as report:
             for done, answer in enumerate(routes):
                 report(done, len(routes))
-                ending, row = _answer(answer, archive, out, settings.language)
+                ending, row = _answer(answer, archive, out, language)
                 endings.append(ending)
                 rows.append(row)
         _remove_stale(routes, rows, out)

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 
 from medloop.apps.analyze import Summary, analyze_into
+from medloop.apps.bootstrap import choose_analyses
 from medloop.apps.console import Exit, note, say
 from medloop.apps.output import require_folder, write_whole
 from medloop.apps.settings import Settings
@@ -28,7 +29,9 @@ def demo(out: Path, settings: Settings) -> Exit:
     """
     require_folder(out)
     pictures = write_photographs(out / "photographs")
-    summary = analyze_into(pictures, out, (), settings)
+    summary = analyze_into(
+        pictures, out, choose_analyses((), settings), language=settings.language
+    )
     for row in summary.rows:
         if row.outcome != "done":
             note(f"{row.input}: {row.reason}")

@@ -16,7 +16,7 @@ class Analysis(Protocol):
         """Short name, as in ``--analysis NAME``."""
 
     def select(self, study: Study) -> Sequence[Selection]:
-        """Choose what to read, one selection a run; or raise `UnsuitableError` with the reason."""
+        """Choose what to read, one selection a run, or raise `UnsuitableError`."""
 
     def analyze(self, case: Case) -> Result:
         """Answer the question. Pure: same pixels and weights, same result."""
