@@ -73,6 +73,20 @@ def test_a_map_of_the_disc_takes_precedence_when_it_is_sure():
     assert disc_from_map(np.where(x + 0 * y > 300, 0.9, 0.0), field_radius_px=280.0) is None
 
 
+def test_a_map_with_two_discs_is_not_believed():
+    y, x = np.ogrid[:600, :600]
+    disc, plaque = (
+        (x - 150) ** 2 + (y - 300) ** 2 < 42**2,
+        (x - 380) ** 2 + (y - 300) ** 2 < 48**2,
+    )
+    probability = np.where(disc | plaque, 0.95, 0.01)
+    assert disc_from_map(probability, field_radius_px=280.0) is None
+    speck = (x - 380) ** 2 + (y - 300) ** 2 < 12**2
+    found = disc_from_map(np.where(disc | speck, 0.95, 0.01), field_radius_px=280.0)
+    assert found is not None
+    assert found.center_px == pytest.approx((150, 300), abs=0.5)
+
+
 def test_a_map_on_many_pixels_gives_the_same_disc():
     y, x = np.ogrid[:2400, :2400]
     probability = np.where((x - 601.5) ** 2 + (y - 1201.5) ** 2 < 168**2, 0.95, 0.01)

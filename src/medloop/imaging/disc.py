@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 from numpy import ndarray
 
 from medloop.imaging.fundus import Field, blur
@@ -75,29 +75,43 @@ def find_disc(view: View) -> Disc:
 def disc_from_map(probability: Float[ndarray, "y x"], *, field_radius_px: float) -> Disc | None:
     """Read the disc from a network's probability map, or None where the map is unsure.
 
-    Sure is: one component of a disc's size, nearly as full as an ellipse, mean probability 0.7.
+    Sure is: the largest component has a disc's size, is nearly as full as an ellipse, its mean
+    probability is 0.7, and no other component is such a disc too.
     """
     step = max(1, int(field_radius_px / _MAP_RADIUS_PX))
     probability = probability[step // 2 :: step, step // 2 :: step]
     found = np.asarray(probability > 0.5).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(found)
-    if count < 2:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(found)
+    by_size = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA])
+    discs = [
+        _disc_of(probability, labels, stats[label], int(label), field_radius_px / step)
+        for label in by_size[:2]
+    ]
+    if not discs or discs[0] is None or any(other is not None for other in discs[1:]):
         return None
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    x0, y0, width, height, area = (int(v) for v in stats[largest])
+    (x, y), radius = discs[0].center_px, discs[0].radius_px
+    center = (x * step + step // 2, y * step + step // 2)
+    return Disc(center, radius * step, discs[0].confidence)
+
+
+def _disc_of(
+    probability: Float[ndarray, "y x"],
+    labels: Integer[ndarray, "y x"],
+    stats: Integer[ndarray, "5"],
+    label: int,
+    field_radius_px: float,
+) -> Disc | None:
+    """Return a component of a map as disc, if it looks like one."""
+    x0, y0, width, height, area = (int(v) for v in stats)
     radius = float(np.sqrt(area / np.pi))
     fullness = area / (np.pi / 4 * width * height)
-    inside = labels[y0 : y0 + height, x0 : x0 + width] == largest
+    inside = labels[y0 : y0 + height, x0 : x0 + width] == label
     part = probability[y0 : y0 + height, x0 : x0 + width].astype(np.float32)
     mean = float(part[inside].mean())
-    if not 0.09 < radius * step / field_radius_px < 0.26 or fullness < 0.75 or mean < 0.7:
+    if not 0.09 < radius / field_radius_px < 0.26 or fullness < 0.75 or mean < 0.7:
         return None
     y, x = np.nonzero(inside)
-    center = (
-        float((x.mean() + x0) * step + step // 2),
-        float((y.mean() + y0) * step + step // 2),
-    )
-    return Disc(center, radius * step, mean)
+    return Disc((float(x.mean()) + x0, float(y.mean()) + y0), radius, mean)
 
 
 def _unusual(field: Field, size: tuple[int, int]) -> Float[ndarray, "y x"]:
