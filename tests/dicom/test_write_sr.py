@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import highdicom as hd
@@ -59,6 +60,29 @@ def test_findings_of_a_volume_come_back_equal(tmp_path):
     assert (finding.measurements, finding.probability) == (wanted.measurements, 0.7)
     assert (finding.concept, finding.site, finding.segment) == (wanted.concept, wanted.site, 1)
     assert assessments == {"Lung-RADS": "3"}
+
+
+@pytest.mark.parametrize("value", [["a"], ("a", "b"), Code("DCM", "1", "one"), b"x"])
+def test_an_assessment_that_no_report_holds_is_refused_by_its_key(tmp_path, value):
+    case = jpeg_case(tmp_path)
+    result = fundus_result(case)
+    strange = replace(result, assessments={**result.assessments, "strange": value})
+    with pytest.raises(ValueError, match="assessment strange is a"):
+        dicom_objects(case, strange)
+
+
+def test_the_four_class_grade_comes_back_with_its_map(tmp_path):
+    case = jpeg_case(tmp_path)
+    result = fundus_result(case)
+    four = {
+        "four_class": 3,
+        "four_class_probabilities": (0.1, 0.2, 0.3, 0.4),
+        "four_class_map": "four classes from ICDR: 3 = 3 or 4",
+    }
+    told = replace(result, assessments={**result.assessments, **four})
+    _, assessments = read_sr_values(reread(dicom_objects(case, told)["sr.dcm"], tmp_path))
+    assert {key: assessments[key] for key in four} == four
+    assert "Severe or proliferative" in dumped(tmp_path / "reread.dcm")
 
 
 def test_dsrdump_prints_the_values(tmp_path):

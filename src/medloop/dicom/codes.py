@@ -40,6 +40,11 @@ CONCEPTS: Mapping[str, Code] = {
         PRIVATE, "REFERABLE-P", "Probability of referable diabetic retinopathy"
     ),
     "gradable": Code(PRIVATE, "GRADABLE", "Image quality suffices for grading"),
+    "four_class": Code(PRIVATE, "FOUR-CLASS", "Diabetic retinopathy in four classes"),
+    "four_class_probabilities": Code(
+        PRIVATE, "FOUR-CLASS-P", "Probability of four-class grade"
+    ),
+    "four_class_map": Code(PRIVATE, "FOUR-CLASS-MAP", "How four classes follow from ICDR"),
     "disc_center_px": Code(PRIVATE, "DISC-PX", "Center of optic disc, pixel"),
     "fovea_center_px": Code(PRIVATE, "FOVEA-PX", "Center of fovea, pixel"),
 }
@@ -57,6 +62,12 @@ SCALES: Mapping[str, Mapping[int, Code]] = {
         0: Code(PRIVATE, "DME-0", "No hard exudates seen: no risk of macular edema"),
         1: Code(PRIVATE, "DME-1", "Hard exudates over one disc diameter from the fovea"),
         2: Code(PRIVATE, "DME-2", "Hard exudates within one disc diameter of the fovea"),
+    },
+    "four_class": {
+        0: Code(PRIVATE, "FOUR-CLASS-0", "No apparent diabetic retinopathy"),
+        1: Code(PRIVATE, "FOUR-CLASS-1", "Mild nonproliferative diabetic retinopathy"),
+        2: Code(PRIVATE, "FOUR-CLASS-2", "Moderate nonproliferative diabetic retinopathy"),
+        3: Code(PRIVATE, "FOUR-CLASS-3", "Severe or proliferative diabetic retinopathy"),
     },
 }
 

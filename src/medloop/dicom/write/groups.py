@@ -83,7 +83,13 @@ def finding_group(
 
 
 def assessment_group(result: Result, evidence: Evidence) -> Dataset:
-    """Write the assessments and warnings of a result after TID 1501."""
+    """Write the assessments and warnings of a result after TID 1501.
+
+    Raises
+    ------
+    ValueError
+        If an assessment is of a type that results do not hold; the message names its key.
+    """
     provenance = result.provenance
     items = [*_opening(ASSESSMENTS, provenance), *_weights(provenance)]
     site = SITES.get(provenance.analysis)
@@ -158,6 +164,13 @@ def _places_in_mm(finding: Finding, frame_of_reference: str | None) -> list[Data
 
 
 def _assessment(key: str, value: Assessment) -> list[Dataset]:
+    """Write one assessment; what is not known (None) is left out.
+
+    Raises
+    ------
+    ValueError
+        If the value is none that a result may hold.
+    """
     items: list[Dataset] = []
     match value:
         case bool():
@@ -170,11 +183,13 @@ def _assessment(key: str, value: Assessment) -> list[Dataset]:
             items = [code_item(concept_of(key), grade_code(key, value))]
         case str():
             items = [text_item(concept_of(key), value)]
-        case tuple():
+        case tuple() if all(isinstance(v, int | float) for v in value):
             unit = "{pixels}" if key.endswith("_px") else "1"
             items = [number_item(concept_of(key, n), v, unit) for n, v in enumerate(value)]
         case Mapping():
             items = [text_item(concept_of(key, name), text) for name, text in value.items()]
         case None:
             pass
+        case _:
+            raise ValueError(f"assessment {key} is a {type(value).__name__}, which no SR holds")
     return items
