@@ -1,11 +1,18 @@
 import csv
+import zipfile
+from datetime import UTC, datetime
 
 import cv2
 import nibabel as nib
 import numpy as np
 import pytest
+from pydicom.data import get_testdata_file
 
 from medloop.apps.cli import main
+from medloop.core.study import Selection
+from medloop.dicom.write import save
+from medloop.dicom.write.photograph import photograph
+from medloop.workflow.intake import FolderArchive, gather
 from tests.apps.tiny_bundles import a_grading_bundle, a_lesion_bundle
 from tests.imaging.eyes import draw_eye
 
@@ -31,9 +38,76 @@ def test_grades_are_a_table_in_the_order_of_the_names(photographs, tmp_path, cap
     assert main(["predict", str(bundle), str(photographs), "-o", str(tmp_path / "out")]) == 0
     rows = rows_of(tmp_path / "out/predictions.csv")
     assert [row["input"] for row in rows] == [str(photographs / f"{n}.png") for n in "ab"]
-    assert list(rows[0]) == ["input", "prediction", *(f"p_{grade}" for grade in range(5))]
-    assert {row["prediction"] for row in rows} == {"3"}
+    first = ["input", "prediction", *(f"p_{grade}" for grade in range(5))]
+    assert list(rows[0]) == [*first, "DME", *(f"DME_p_{grade}" for grade in range(3))]
+    assert {(row["prediction"], row["DME"]) for row in rows} == {("3", "0")}
     assert sum(float(rows[0][f"p_{grade}"]) for grade in range(5)) == pytest.approx(1, abs=1e-5)
+    assert sum(float(rows[0][f"DME_p_{grade}"]) for grade in range(3)) == pytest.approx(1)
+
+
+def a_dicom_photograph(picture, path):
+    """Wrap a picture file as an ophthalmic photograph."""
+    intake = gather([picture], scratch=path.parent)
+    (study,) = intake.studies
+    case = FolderArchive(intake).case(study, Selection(study.series))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(photograph(case, now=datetime(2026, 1, 1, tzinfo=UTC)), path)
+    return path
+
+
+def test_dicom_zips_and_nested_folders_are_read_as_analyze_reads_them(photographs, tmp_path):
+    wrapped = a_dicom_photograph(photographs / "a.png", photographs / "deep/er/eye.dcm")
+    uid_named = wrapped.rename(wrapped.with_name("1.2.840.7"))
+    with zipfile.ZipFile(photographs / "more.zip", "w") as archive:
+        archive.write(photographs / "b.png", "inside/c.png")
+    bundle, out = a_lesion_bundle(tmp_path / "bundle"), tmp_path / "out"
+    assert main(["predict", str(bundle), str(photographs), "-o", str(out)]) == 0
+    names = {"a", "b", "c", "1.2.840.7"}
+    assert {path.name for path in out.iterdir()} == {f"{name}.nii.gz" for name in names}
+    maps = [nib.load(out / f"{name}.nii.gz") for name in ("a", "1.2.840.7")]
+    assert np.array_equal(*(np.asarray(image.dataobj) for image in maps))
+    grading, table = a_grading_bundle(tmp_path / "grading"), tmp_path / "table"
+    assert main(["predict", str(grading), str(photographs), "-o", str(table)]) == 0
+    parts = ("a.png", "b.png", uid_named.relative_to(photographs), "more.zip/inside/c.png")
+    read = [row["input"] for row in rows_of(table / "predictions.csv")]
+    assert read == [str(photographs / part) for part in parts]
+
+
+def test_volumes_are_named_and_the_pictures_predicted(photographs, tmp_path, capsys):
+    volume = tmp_path / "brain.nii.gz"
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)), volume)
+    scan = get_testdata_file("CT_small.dcm")
+    bundle, out = a_grading_bundle(tmp_path / "bundle"), tmp_path / "out"
+    typed = ["predict", str(bundle), str(volume), scan, "-o", str(out)]
+    assert main([*typed, str(photographs / "a.png")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert {line.partition(": ")[2] for line in lines} == {
+        "is a volume; the bundle reads pictures"
+    }
+    assert len(lines) == 2
+    assert len(rows_of(out / "predictions.csv")) == 1
+    assert main(typed) == 4
+
+
+def test_every_bad_input_is_named_and_leaves_nothing_half_written(
+    photographs, tmp_path, capsys
+):
+    for name, content in (
+        ("c.jpg", b""),
+        ("d.png", b"\x89PNG\r\n\x1a\nIHDR"),
+        ("e.zip", b"PK"),
+    ):
+        (photographs / name).write_bytes(content)
+    np.savez(tmp_path / "mnist.npz", labels=np.zeros(3))
+    bundle, out = a_lesion_bundle(tmp_path / "bundle"), tmp_path / "out"
+    bad = [photographs / name for name in ("c.jpg", "d.png", "e.zip")]
+    bad += [tmp_path / "mnist.npz", tmp_path / "absent.png"]
+    given = [str(path) for path in (photographs, tmp_path / "mnist.npz", bad[-1])]
+    assert main(["predict", str(bundle), *given, "-o", str(out)]) == 3
+    assert {path.name for path in out.iterdir()} == {"a.nii.gz", "b.nii.gz"}
+    lines = capsys.readouterr().err.splitlines()
+    assert {line.partition(": ")[0] for line in lines} == {str(path) for path in bad}
+    assert len(lines) == len(bad)
 
 
 def test_medmnist_images_are_graded_row_by_row(tmp_path):
@@ -90,6 +164,7 @@ def test_files_of_the_same_stem_do_not_overwrite_each_other(photographs, tmp_pat
     [
         (["nowhere", "x.png"], "no bundle 'nowhere'"),
         (["BUNDLE", "x.png", "--probabilities"], "networks that segment"),
+        (["BUNDLE", "x.png", "--precision", "int8"], "has no INT8 weights"),
         (["BUNDLE", "EMPTY"], "no picture among the inputs"),
     ],
 )

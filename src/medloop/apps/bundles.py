@@ -10,7 +10,8 @@ from pathlib import Path
 from medloop.apps.console import Exit, UsageError, note, say
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
-from medloop.models.bundle import Bundle, load_bundle, shipped_bundles
+from medloop.models.bundle import INT8_WEIGHTS, Bundle, load_bundle, shipped_bundles
+from medloop.models.predict import Precision, Predictor, open_predictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,20 @@ def find_bundle(name: str, settings: Settings) -> Bundle:
         return load_bundle(name)
     known = ", ".join(listed.name for listed in list_bundles(settings)) or "none"
     raise UsageError(f"no bundle {name!r}: not a folder, and the names here are: {known}")
+
+
+def open_network(bundle: Bundle, settings: Settings) -> Predictor:
+    """Open a bundle at the precision asked for; its engine starts with the first picture.
+
+    Raises
+    ------
+    UsageError
+        If INT8 is asked for and the bundle has none.
+    """
+    precision = settings.precision
+    if precision == Precision.INT8 and not (bundle.folder / INT8_WEIGHTS).is_file():
+        raise UsageError(f"bundle {bundle.name} has no INT8 weights; use --precision fp32")
+    return open_predictor(bundle, precision=precision)
 
 
 def list_bundles(settings: Settings) -> tuple[Listed, ...]:

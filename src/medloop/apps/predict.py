@@ -5,7 +5,7 @@ Networks that grade fill OUT/predictions.csv; networks that segment write a file
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,32 +13,28 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from medloop.apps.bundles import find_bundle
+from medloop.apps.batch import Batch, Input, open_batch
+from medloop.apps.bundles import find_bundle, open_network
 from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.apps.output import require_folder, write_whole
 from medloop.apps.settings import Settings
-from medloop.core.errors import FOREIGN_ERRORS, InputError
+from medloop.core.errors import InputError, UnsuitableError
 from medloop.core.geometry import Grid
 from medloop.core.image import Picture
 from medloop.files.nifti import write_nifti
-from medloop.files.pictures import read_picture
-from medloop.files.sniff import sniff
 from medloop.imaging.fundus import Field, find_field
+from medloop.models.canvas import place
 from medloop.models.plan import Plan, Task
-from medloop.models.predict import Predictor, open_predictor
-from medloop.models.retina import grade, segment
+from medloop.models.predict import Predictor
+from medloop.models.retina import (
+    exceedance,
+    grade_canvas,
+    grade_of,
+    grade_probabilities,
+    segment,
+)
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 NOT_LESIONS = ("OD",)  # the network also outlines the optic disc, to keep it apart
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One thing to predict: what to call it, the stem of its output, and how to read it."""
-
-    name: str
-    stem: str
-    read: Callable[[], Picture]
 
 
 def predict(
@@ -49,7 +45,7 @@ def predict(
     *,
     probabilities: bool,
 ) -> Exit:
-    """Run the command; inputs that cannot be read are named and left out.
+    """Run the command; inputs that cannot be read or are no pictures are named and left out.
 
     Raises
     ------
@@ -58,90 +54,36 @@ def predict(
     """
     require_folder(out)
     bundle = find_bundle(bundle_name, settings)
-    if probabilities and bundle.plan.task is not Task.LESIONS:
-        raise UsageError(f"--probabilities is for networks that segment; {bundle.name} grades")
-    found, bad = expand(inputs)
-    if not found and not bad:
-        raise UsageError("there is no picture among the inputs")
-    predictor = open_predictor(bundle, precision=settings.precision)
     plan = bundle.plan
+    if probabilities and plan.task is not Task.LESIONS:
+        raise UsageError(f"--probabilities is for networks that segment; {bundle.name} grades")
+    predictor = open_network(bundle, settings)
     keep = _Table(out, plan) if plan.task is Task.GRADING else _Maps(out, plan, probabilities)
-    for reason in bad:
+    with open_batch(inputs) as batch:
+        if not (batch.found or batch.bad or batch.unsuitable):
+            raise UsageError("there is no picture among the inputs")
+        return _predict(batch, predictor, keep)
+
+
+def _predict(batch: Batch, predictor: Predictor, keep: "_Table | _Maps") -> Exit:
+    for reason in (*batch.bad, *batch.unsuitable):
         note(reason)
-    with progress("predicting", len(found)) as report:
-        for done, item in enumerate(found):
-            report(done, len(found))
+    bad, done = len(batch.bad), 0
+    with progress("predicting", len(batch.found)) as report:
+        for number, item in enumerate(batch.found):
+            report(number, len(batch.found))
             try:
-                picture = item.read()
+                keep.add(item, predictor, item.read())
+                done += 1
             except InputError as error:
-                bad.append(item.name)
+                bad += 1
                 note(f"{item.name}: {error}")
-                continue
-            keep.add(item, predictor, picture)
+            except UnsuitableError as error:
+                note(f"{item.name}: {error}")
     say(str(keep.finish()))
-    return Exit.BAD_INPUT if bad else Exit.DONE
-
-
-def expand(inputs: Sequence[Path]) -> tuple[list[Input], list[str]]:
-    """List what to predict, folders by name; and what cannot be, with the reason."""
-    found: list[Input] = []
-    bad: list[str] = []
-    for path in inputs:
-        try:
-            found.extend(_expand(path))
-        except InputError as error:
-            bad.append(f"{path}: {error}")
-    return _with_distinct_stems(found), bad
-
-
-def _expand(path: Path) -> Iterator[Input]:
-    if path.is_dir():
-        for file in sorted(path.iterdir()):
-            named = file.suffix.lower() in PICTURE_SUFFIXES
-            if file.is_file() and (named or sniff(file).is_picture):
-                yield _of_file(file)
-    elif not path.exists():
-        raise InputError("no such file")
-    elif path.suffix.lower() == ".npz":
-        yield from _of_npz(path)
-    else:
-        yield _of_file(path)
-
-
-def _of_file(path: Path) -> Input:
-    return Input(str(path), path.stem, lambda: read_picture(path))
-
-
-def _of_npz(path: Path) -> Iterator[Input]:
-    """List the images of a MedMNIST-style file, array by array, in the order of their rows."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name.endswith("_images")}
-    except FOREIGN_ERRORS as error:
-        raise InputError(f"npz cannot be read: {type(error).__name__}") from error
-    if not arrays:
-        raise InputError("npz holds no array named *_images")
-    for name, array in arrays.items():
-        is_image = array.ndim in (3, 4) and array.shape[3:] in ((), (3,))
-        if array.dtype != np.uint8 or not is_image:
-            found = f"{array.dtype} {array.shape}"
-            raise InputError(f"{name} is {found}; uint8 (n, y, x) or (n, y, x, 3) is read")
-        for row, image in enumerate(array):
-            yield Input(f"{path}#{name}/{row}", f"{path.stem}-{name}-{row}", _constant(image))
-
-
-def _constant(image: UInt8[ndarray, "y x *c"]) -> Callable[[], Picture]:
-    return lambda: Picture(image)
-
-
-def _with_distinct_stems(found: Sequence[Input]) -> list[Input]:
-    seen: dict[str, int] = {}
-    distinct = []
-    for item in found:
-        count = seen[item.stem] = seen.get(item.stem, 0) + 1
-        stem = item.stem if count == 1 else f"{item.stem}-{count}"
-        distinct.append(Input(item.name, stem, item.read))
-    return distinct
+    if bad:
+        return Exit.BAD_INPUT
+    return Exit.DONE if done else Exit.UNSUITABLE
 
 
 class _Table:
@@ -153,19 +95,31 @@ class _Table:
         self._rows: list[list[str | int | float]] = []
 
     def add(self, item: Input, predictor: Predictor, picture: Picture) -> None:
-        """Grade one picture on the first scale of the bundle."""
-        grading = grade(predictor, *seen(picture), self._plan)
-        shares = [round(float(share), 6) for share in grading.icdr_probabilities]
-        self._rows.append([item.name, grading.icdr, *shares])
+        """Grade one picture on every scale of the bundle."""
+        canvas, _ = place(*seen(picture), self._plan)
+        logits, _ = grade_canvas(predictor, canvas, self._plan)
+        row: list[str | int | float] = [item.name]
+        for above in exceedance(logits, self._plan):
+            shares = grade_probabilities(above)
+            row += [grade_of(above), *(round(float(share), 6) for share in shares)]
+        self._rows.append(row)
 
     def finish(self) -> Path:
-        """Write the table and return its path."""
-        grades = self._plan.scales[0].grades
+        """Write the table and return its path.
+
+        The first scale has the columns prediction, p_0, p_1, ...; the others follow under their
+        names: DME, DME_p_0, DME_p_1, ...
+        """
+        first, *others = self._plan.scales
+        head = ["input", "prediction", *(f"p_{k}" for k in range(first.grades))]
+        for scale in others:
+            head += [scale.name, *(f"{scale.name}_p_{k}" for k in range(scale.grades))]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["input", "prediction", *(f"p_{k}" for k in range(grades))])
+        writer.writerow(head)
         writer.writerows(self._rows)
-        write_whole(self._path, lambda part: part.write_text(text.getvalue(), encoding="utf-8"))
+        data = text.getvalue().encode("utf-8", errors="surrogateescape")  # names as on disk
+        write_whole(self._path, lambda part: part.write_bytes(data))
         return self._path
 
 

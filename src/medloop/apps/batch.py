@@ -1,0 +1,131 @@
+"""What ``medloop predict`` reads: every picture among the inputs, one by one."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from numpy import ndarray
+
+from medloop.apps.analyze import gather_inputs
+from medloop.apps.console import note
+from medloop.core.errors import FOREIGN_ERRORS, InputError, UnsuitableError
+from medloop.core.image import Picture
+from medloop.core.study import Content, Selection, Series, Study
+from medloop.workflow.intake import read_case
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One thing to predict: what to call it, the stem of its output, and how to read it."""
+
+    name: str
+    stem: str
+    read: Callable[[], Picture]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The pictures, sorted by path; and what is bad or unsuitable, a line each."""
+
+    found: tuple[Input, ...]
+    bad: tuple[str, ...]
+    unsuitable: tuple[str, ...]
+
+
+@contextmanager
+def open_batch(inputs: Sequence[Path]) -> Iterator[Batch]:
+    """Find the pictures in DICOM, folders, zips, picture files and MedMNIST-style .npz files.
+
+    What zips hold can be read while the block runs. The images of a .npz file come array by
+    array, in the order of their rows.
+    """
+    tables = [path for path in inputs if path.suffix.lower() == ".npz" and path.is_file()]
+    others = [path for path in inputs if path not in tables]
+    with tempfile.TemporaryDirectory(prefix="medloop-") as folder:
+        scratch = Path(folder)
+        intake = gather_inputs(others, scratch)
+        bad = [f"{problem.source}: {problem.reason}" for problem in intake.problems]
+        found: list[tuple[Path, Input]] = []
+        unsuitable: list[str] = []
+        for study in intake.studies:
+            for series in study.series:
+                if series.content is Content.PICTURES:
+                    items = _of_series(study, series, scratch)
+                    found.extend((Path(item.name), item) for item in items)
+                else:
+                    what = "a volume" if series.content is Content.VOLUME else "no image"
+                    unsuitable.append(f"{series.source}: is {what}; the bundle reads pictures")
+        for path in tables:
+            try:
+                found.extend((path, item) for item in _of_npz(path))
+            except InputError as error:
+                bad.append(f"{path}: {error}")
+        found.sort(key=lambda pair: pair[0])  # stable: the rows of a .npz stay in order
+        distinct = _with_distinct_stems([item for _, item in found])
+        yield Batch(tuple(distinct), tuple(bad), tuple(unsuitable))
+
+
+def _of_series(study: Study, series: Series, scratch: Path) -> Iterator[Input]:
+    for instance in series.instances:
+        selection = Selection((replace(series, instances=(instance,)),))
+        is_unpacked = instance.path.is_relative_to(scratch)
+        name = selection.source if is_unpacked else str(instance.path)
+        yield Input(name, _stem(instance.path), _reader(study, selection, name))
+
+
+def _reader(study: Study, selection: Selection, name: str) -> Callable[[], Picture]:
+    def read() -> Picture:
+        case = read_case(study, selection)
+        image = case.images[0]
+        if not isinstance(image, Picture):
+            raise UnsuitableError("is a volume; the bundle reads pictures")
+        for notice in case.warnings:
+            note(f"{name}: {notice.text}")
+        return image
+
+    return read
+
+
+def _stem(path: Path) -> str:
+    """Drop the suffix, unless it is a number: the last part of a UID used as a name."""
+    return path.name if path.suffix[1:].isdigit() else path.stem
+
+
+def _of_npz(path: Path) -> Iterator[Input]:
+    """List the images of a MedMNIST-style file, array by array, in the order of their rows."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files if name.endswith("_images")}
+    except FOREIGN_ERRORS as error:
+        raise InputError(f"npz cannot be read: {type(error).__name__}") from error
+    if not arrays:
+        raise InputError("npz holds no array named *_images")
+    for name, array in arrays.items():
+        is_image = array.ndim in (3, 4) and array.shape[3:] in ((), (3,))
+        if array.dtype != np.uint8 or not is_image:
+            found = f"{array.dtype} {array.shape}"
+            raise InputError(f"{name} is {found}; uint8 (n, y, x) or (n, y, x, 3) is read")
+    for name, array in arrays.items():
+        for row, image in enumerate(array):
+            yield Input(f"{path}#{name}/{row}", f"{path.stem}-{name}-{row}", _constant(image))
+
+
+def _constant(image: UInt8[ndarray, "y x *c"]) -> Callable[[], Picture]:
+    return lambda: Picture(image)
+
+
+def _with_distinct_stems(found: Sequence[Input]) -> list[Input]:
+    """Give stems that came before a number: outputs must not overwrite each other."""
+    taken: set[str] = set()
+    distinct = []
+    for item in found:
+        stem, number = item.stem, 2
+        while stem.lower() in taken:
+            stem, number = f"{item.stem}-{number}", number + 1
+        taken.add(stem.lower())
+        distinct.append(replace(item, stem=stem))
+    return distinct
