@@ -12,6 +12,7 @@ import pydicom
 import pytest
 
 from medloop.apps.cli import main
+from medloop.dicom.read_results import read_sr_values
 from tests.apps.tiny_bundles import a_grading_bundle, a_lesion_bundle
 from tests.imaging.eyes import draw_eye
 
@@ -64,6 +65,32 @@ def test_the_same_input_gives_the_same_bytes_but_for_times(eye, tmp_path):
         for n in ("one", "two")
     ]
     assert uids[0] == uids[1]
+
+
+def test_int8_without_int8_weights_cannot_be_meant(eye, tmp_path, capsys):
+    assert main(["analyze", str(eye), "-o", str(tmp_path / "out"), "--precision", "int8"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("bundle retina_grading has no INT8 weights; use --precision fp32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("language", "says"), [("en", "3 = 3 or 4"), ("zh", "3 = 3 \u6216 4 \u7ea7")]
+)
+def test_the_four_class_grade_comes_with_its_map_everywhere(eye, tmp_path, language, says):
+    out = tmp_path / "out"
+    options = ["--four-class", "--lang", language]
+    assert main(["analyze", str(eye), "-o", str(out), *options]) == 0
+    result = json.loads((out / "eye/retina/result.json").read_text("utf-8"))
+    held = result["assessments"]
+    assert held["four_class"] == 2
+    assert "3 or 4" in held["four_class_map"]
+    assert sum(held["four_class_probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert result["analysis"]["version"].endswith("+four.class")
+    assert says in (out / "eye/retina/report.html").read_text("utf-8")
+    _, assessments = read_sr_values(pydicom.dcmread(out / "eye/retina/sr.dcm"))
+    assert (assessments["four_class"], len(assessments["four_class_probabilities"])) == (2, 4)
+    assert assessments["four_class_map"] == held["four_class_map"]
 
 
 @pytest.mark.slow

@@ -39,11 +39,11 @@ def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)).replace("&lt;", "<")
 
 
-def test_the_conclusion_names_grade_confidence_referral_and_macular_oedema(case, result):
+def test_the_conclusion_names_grade_confidence_referral_and_macular_edema(case, result):
     text = text_of(report_for(case, result, language="en", now=NOW))
     assert (
         "Moderate non-proliferative diabetic retinopathy (ICDR 2), confidence 71 %. "
-        "Referable: yes (91 %). Macular oedema grade 2"
+        "Referable: yes (91 %). Macular edema grade 2"
     ) in text
 
 

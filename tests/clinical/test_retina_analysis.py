@@ -174,6 +174,8 @@ def test_the_four_class_grade_comes_only_with_its_map(eye):
     held = an_analysis(eye.masks, icdr=4, four_classes=True).analyze(a_case(eye.picture))
     assert held.assessments["four_class"] == 3
     assert "3 or 4" in held.assessments["four_class_map"]
+    assert held.assessments["four_class_probabilities"] == (0.05, 0.05, 0.05, 0.85)
+    assert held.provenance.version.endswith("+four.class")
 
 
 @pytest.mark.parametrize(

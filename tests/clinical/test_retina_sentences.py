@@ -115,7 +115,7 @@ def test_missing_assessments_leave_gaps_not_errors(fundus, result):
 def test_the_staging_names_the_lesions_it_rests_on(fundus, result):
     report = retina_report(a_case(fundus.picture), result, language=EN, rendered={})
     staging = next(scale for scale in report.scales if scale.name == "CN1984")
-    assert "microaneurysms, haemorrhages, hard exudates, soft exudates" in staging.about
+    assert "microaneurysms, hemorrhages, hard exudates, soft exudates" in staging.about
 
 
 def test_training_data_are_claimed_only_for_shipped_bundles(fundus, result):
@@ -151,19 +151,23 @@ def test_lesions_that_could_not_be_placed_get_a_column(result):
     assert [row[5] for row in table.rows] == [row[6] for row in table.rows]
 
 
-def test_an_unstated_side_is_read_from_disc_and_fovea(result):
+@pytest.mark.parametrize("side", ["", "B"])
+def test_an_unstated_side_is_read_from_disc_and_fovea(side):
     for right_eye, seen in ((True, "right"), (False, "left")):
         eye = a_fundus((240, 360), right_eye=right_eye)
         report = retina_report(
-            a_case(eye.picture, side=""), a_result(eye), language=EN, rendered={}
+            a_case(eye.picture, side=side), a_result(eye), language=EN, rendered={}
         )
         assert f"looks like a {seen} eye" in report.subject
 
 
 def test_the_four_class_grade_comes_with_its_class_map(fundus, result):
-    four = with_assessments(result, four_class=2)
-    report = retina_report(a_case(fundus.picture), four, language=EN, rendered={})
-    assert "3 = 3 or 4" in report.scales[-1].about
+    shares = {"four_class": 2, "four_class_probabilities": (0.1, 0.2, 0.6, 0.1)}
+    four = replace(result, assessments={**result.assessments, **shares})
+    for language, says in ((EN, "3 = 3 or 4"), (ZH, "3 = 3 \u6216 4 \u7ea7")):
+        report = retina_report(a_case(fundus.picture), four, language=language, rendered={})
+        assert says in report.scales[-1].about
+        assert [bar.is_chosen for bar in report.scales[-1].bars] == [False, False, True, False]
 
 
 @pytest.mark.parametrize(("icdr", "dme"), [(0, 0), (4, 2), (1, 0)])

@@ -29,18 +29,16 @@ def _retina(settings: Settings) -> Analysis:
         grading=_network("retina_grading", settings),
         lesions=_network("retina_lesions", settings),
         now=lambda: datetime.now(UTC),
+        four_classes=settings.four_class == "yes",
     )
 
 
 def _network(name: str, settings: Settings) -> "Network":
-    """Open a bundle at the precision asked for; its engine starts with the first picture."""
-    from medloop.apps.bundles import find_bundle
+    from medloop.apps.bundles import find_bundle, open_network
     from medloop.clinical.retina.analysis import Network
-    from medloop.models.predict import open_predictor
 
     bundle = find_bundle(name, settings)
-    predictor = open_predictor(bundle, precision=settings.precision)
-    return Network(predictor, bundle.plan, bundle.identity)
+    return Network(open_network(bundle, settings), bundle.plan, bundle.identity)
 
 
 OFFERS: Mapping[str, Offer] = {
@@ -58,7 +56,8 @@ def choose_analyses(names: Sequence[str], settings: Settings) -> tuple[Analysis,
     Raises
     ------
     UsageError
-        If there is no analysis of a name, or a bundle it needs is not there.
+        If there is no analysis of a name, a bundle it needs is not there, or INT8 is asked for
+        and a bundle has none.
     InputError
         If a bundle is damaged.
     """

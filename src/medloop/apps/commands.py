@@ -74,6 +74,12 @@ def _analyze_options(parser: ArgumentParser) -> None:
     )
     _language(parser)
     _precision(parser)
+    parser.add_argument(
+        "--four-class",
+        action="store_const",
+        const="yes",
+        help="retina: add the four-class grade (ICDR 3 and 4 as one), with its class map",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
@@ -90,7 +96,7 @@ def _predict_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "bundle", metavar="BUNDLE", help="a shipped or installed name, or a folder"
     )
-    _inputs(parser, "pictures, volumes, folders of them, or a MedMNIST-style .npz")
+    _inputs(parser, "DICOM files, folders or zips; PNG, JPEG, TIFF; MedMNIST .npz")
     _out(parser, "folder for predictions.csv, label maps or probabilities")
     parser.add_argument(
         "--probabilities",
@@ -215,6 +221,7 @@ def _overruled(settings: Settings, options: Namespace) -> Settings:
     flags = {
         "language": getattr(options, "lang", None),
         "precision": getattr(options, "precision", None),
+        "four_class": getattr(options, "four_class", None),
     }
     return replace(
         settings, **{key: value for key, value in flags.items() if value is not None}

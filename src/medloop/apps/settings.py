@@ -10,6 +10,7 @@ from medloop.apps.console import UsageError
 
 LANGUAGES = ("en", "zh")
 PRECISIONS = ("auto", "fp32", "int8")
+SWITCH = ("no", "yes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +18,19 @@ class Settings:
     """Where things are kept and how analyses run unless a flag says otherwise.
 
     `home` holds the store and installed bundles. An empty `database` means SQLite in `home`.
+    `four_class` adds the four-class grade to `retina`.
     """
 
     home: Path
     database: str = ""
     language: str = "en"
     precision: str = "auto"
+    four_class: str = "no"
 
     def __post_init__(self) -> None:
         _one_of("language", self.language, LANGUAGES)
         _one_of("precision", self.precision, PRECISIONS)
+        _one_of("four_class", self.four_class, SWITCH)
 
     @property
     def bundles(self) -> Path:
@@ -35,7 +39,7 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings file, then MEDLOOP_HOME, _DATABASE, _LANGUAGE and _PRECISION.
+    """Read the settings file, then MEDLOOP_<KEY> for each setting.
 
     The file is MEDLOOP_CONFIG, or ``medloop/medloop.toml`` in the user's configuration folder;
     only a file named by MEDLOOP_CONFIG must exist.

@@ -1,7 +1,7 @@
 """The retina analysis: from one photograph to a graded, explained result. Pure."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from medloop.clinical.retina.scales import (
     cn1984,
     etdrs_range,
     four_class,
+    four_class_probabilities,
     is_referable,
 )
 from medloop.core.errors import InputError, UnsuitableError
@@ -140,6 +141,9 @@ class RetinaAnalysis:
         if self.four_classes:
             assessments |= {
                 "four_class": four_class(grading.icdr),
+                "four_class_probabilities": _shares(
+                    four_class_probabilities(grading.icdr_probabilities.tolist())
+                ),
                 "four_class_map": FOUR_CLASS_MAP,
             }
         findings = describe(lesions, scene)
@@ -158,11 +162,16 @@ class RetinaAnalysis:
             },
         )
 
+    @property
+    def _version(self) -> str:
+        """Name the mode too: objects with other content need other UIDs."""
+        return medloop.__version__ + ("+four.class" if self.four_classes else "")
+
     def _provenance(self, case: Case) -> Provenance:
         instances = [i for series in case.selection.series for i in series.instances]
         return Provenance(
             analysis=self.name,
-            version=medloop.__version__,
+            version=self._version,
             weights=(self.grading.identity, self.lesions.identity),
             inputs=tuple(instance.uid for instance in instances),
             input_sha256=instances[0].sha256,
@@ -208,9 +217,9 @@ def _assess(
     counts = count_lesions(lesions)
     return {
         "ICDR": grading.icdr,
-        "ICDR_probabilities": tuple(round(float(p), 6) for p in grading.icdr_probabilities),
+        "ICDR_probabilities": _shares(grading.icdr_probabilities),
         "DME": grading.dme,
-        "DME_probabilities": tuple(round(float(p), 6) for p in grading.dme_probabilities),
+        "DME_probabilities": _shares(grading.dme_probabilities),
         "CN1984": cn1984(counts),
         "ETDRS_range": etdrs_range(grading.icdr, counts),
         "referable": is_referable(grading.icdr, grading.dme),
@@ -219,6 +228,10 @@ def _assess(
         "disc_center_px": _place(landmarks.disc.center_px),
         "fovea_center_px": _place(landmarks.fovea.center_px) if landmarks.fovea else None,
     }
+
+
+def _shares(probabilities: Iterable[float]) -> tuple[float, ...]:
+    return tuple(round(float(share), 6) for share in probabilities)
 
 
 def _place(center_px: tuple[float, float]) -> tuple[float, ...]:

@@ -16,7 +16,6 @@ WORDS: Book = {
     ),
     "eye_R": ("Right eye (OD)", "右眼（OD）"),
     "eye_L": ("Left eye (OS)", "左眼（OS）"),
-    "eye_B": ("Both eyes (OU)", "双眼（OU）"),
     "eye_": ("Eye not stated", "眼别未提供"),
     "seen_R": ("Eye not stated, looks like a right eye", "眼别未提供（似为右眼）"),
     "seen_L": ("Eye not stated, looks like a left eye", "眼别未提供（似为左眼）"),
@@ -56,7 +55,7 @@ WORDS: Book = {
     "referable_yes_bare": ("Referable: yes.", "需转诊：是。"),
     "referable_no_bare": ("Referable: no.", "需转诊：否。"),
     "dme": (
-        "Macular oedema grade {dme}: {meaning}.",
+        "Macular edema grade {dme}: {meaning}.",
         "糖尿病性黄斑水肿（DME）{dme} 级：{meaning}。",
     ),
     "dme_0": ("no hard exudates seen", "未见硬性渗出"),
@@ -105,7 +104,7 @@ WORDS: Book = {
         "建议尽快转诊眼科，最迟不超过 3 个月。",
     ),
     "follow_dme_2": (
-        "Refer to an ophthalmologist within 1 month, with OCT: oedema of the macular centre "
+        "Refer to an ophthalmologist within 1 month, with OCT: edema of the macular center "
         "is possible.",
         "建议 1 个月内转诊眼科并行 OCT 检查：水肿可能累及黄斑中心。",
     ),
@@ -131,9 +130,9 @@ WORDS: Book = {
     "bar_icdr_2": ("2 moderate NPDR", "2 中度非增殖期"),
     "bar_icdr_3": ("3 severe NPDR", "3 重度非增殖期"),
     "bar_icdr_4": ("4 proliferative", "4 增殖期"),
-    "scale_dme": ("Macular oedema", "黄斑水肿"),
+    "scale_dme": ("Macular edema", "黄斑水肿"),
     "about_dme": (
-        "Risk of diabetic macular oedema, by the distance of hard exudates from the fovea in "
+        "Risk of diabetic macular edema, by the distance of hard exudates from the fovea in "
         "disc diameters (DD). Only OCT measures thickening.",
         "按硬性渗出与黄斑中心凹的距离（以视盘直径 DD 计）评估糖尿病性黄斑水肿风险；"
         "视网膜厚度须由 OCT 确认。",
@@ -143,7 +142,7 @@ WORDS: Book = {
     "bar_dme_2": ("2 within 1 DD", "2 位于 1 DD 以内"),
     "scale_referable": ("Referable", "需转诊"),
     "about_referable": (
-        "More than mild retinopathy (ICDR 2 or more) or macular oedema.",
+        "More than mild retinopathy (ICDR 2 or more) or macular edema.",
         "中度及以上病变（ICDR ≥ 2 级）或黄斑水肿。",
     ),
     "scale_cn1984": ("CN1984", "中国 1984 年分期"),
@@ -166,19 +165,23 @@ WORDS: Book = {
         "From ICDR: 0 = 0 (none), 1 = 1 (mild), 2 = 2 (moderate), 3 = 3 or 4.",
         "由 ICDR 归并：0 = 0 级，1 = 1 级，2 = 2 级，3 = 3 或 4 级。",
     ),
+    "bar_four_0": ("0 none apparent", "0 无明显病变"),
+    "bar_four_1": ("1 mild", "1 轻度"),
+    "bar_four_2": ("2 moderate", "2 中度"),
+    "bar_four_3": ("3 severe or proliferative", "3 重度或增殖期"),
     # lesions
     "table_lesions": ("Lesions found", "检出病变"),
     "lesion": ("Lesion", "病变"),
     "MA": ("Microaneurysms", "微血管瘤"),
-    "HE": ("Retinal haemorrhages", "视网膜内出血"),
+    "HE": ("Retinal hemorrhages", "视网膜内出血"),
     "EX": ("Hard exudates", "硬性渗出"),
     "SE": ("Soft exudates (cotton-wool spots)", "软性渗出（棉絮斑）"),
     "short_MA": ("microaneurysms", "微血管瘤"),
-    "short_HE": ("haemorrhages", "出血"),
+    "short_HE": ("hemorrhages", "出血"),
     "short_EX": ("hard exudates", "硬性渗出"),
     "short_SE": ("soft exudates", "软性渗出"),
     "key_MA": ("Microaneurysms", "微血管瘤"),
-    "key_HE": ("Haemorrhages", "出血"),
+    "key_HE": ("Hemorrhages", "出血"),
     "key_EX": ("Hard exudates", "硬性渗出"),
     "key_SE": ("Soft exudates", "软性渗出"),
     "OD": ("Optic disc", "视盘"),
@@ -213,9 +216,9 @@ WORDS: Book = {
     "ungradable": ("not sufficient for grading.", "不满足分级要求。"),
     # limits
     "limit_scope": (
-        "Grades diabetic retinopathy and macular oedema on one colour fundus photograph of an "
+        "Grades diabetic retinopathy and macular edema on one color fundus photograph of an "
         "adult with diabetes. Other disease (glaucoma, macular degeneration, vein occlusion, "
-        "tumour …) is not looked for; nothing outside the photograph is seen.",
+        "tumor …) is not looked for; nothing outside the photograph is seen.",
         "仅针对成年糖尿病患者的单张彩色眼底照片，评估糖尿病性视网膜病变及黄斑水肿；"
         "不检测其他眼病（青光眼、黄斑变性、静脉阻塞、肿瘤等），照片范围以外的病变无法发现。",
     ),

@@ -109,9 +109,12 @@ def _tone(assessments: Mapping[str, Assessment]) -> Tone:
 
 
 def _eye(case: Case, assessments: Mapping[str, Assessment], language: Language) -> str:
-    """Name the side as stated, else as it looks: the disc lies on the nasal side."""
+    """Name the side as stated, else as it looks: the disc lies on the nasal side.
+
+    One photograph shows one eye, so a stated B means that the side was not known.
+    """
     side = case.selection.series[0].laterality
-    if side in ("R", "L", "B"):
+    if side in ("R", "L"):
         return say(WORDS, f"eye_{side}", language)
     disc, fovea = (
         _numbers(assessments, "disc_center_px"),
@@ -213,10 +216,7 @@ def _scales(result: Result, language: Language) -> tuple[Scale, ...]:
     if etdrs:
         name, about = say(WORDS, "scale_etdrs", language), say(WORDS, "about_etdrs", language)
         scales.append(Scale(name, str(etdrs).replace("-", "–"), about))
-    four = _whole(held, "four_class")
-    if four is not None:
-        name, about = say(WORDS, "scale_four", language), say(WORDS, "about_four", language)
-        scales.append(Scale(name, str(four), about))
+    scales.append(_graded("four_class", "four", result, language))
     return tuple(scale for scale in scales if scale is not None)
 
 
