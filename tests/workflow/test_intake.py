@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -219,3 +220,30 @@ def test_progress_counts_files(folder, scratch):
 def test_an_unknown_study_is_bad_input(folder, scratch):
     with pytest.raises(InputError, match=r"no study 1\.2\.3 here"):
         FolderArchive(gather([], scratch=scratch)).study(StudyUid("1.2.3"))
+
+
+def test_each_photograph_of_a_series_keeps_its_own_side(folder, scratch):
+    for number, side in enumerate("RL"):
+        eye = a_slice(
+            SOPClassUID="1.2.840.10008.5.1.4.1.1.77.1.5.1",
+            SOPInstanceUID=f"{SERIES_UID}.{number + 1}",
+            Modality="OP",
+            ImageLaterality=side,
+            InstanceNumber=number + 1,
+        )
+        save(eye, folder / f"{side}.dcm")
+    intake = gather([folder], scratch=scratch)
+    (study,) = intake.studies
+    (series,) = study.series
+    chosen = [Selection((replace(series, instances=(each,)),)) for each in series.instances]
+    told = [FolderArchive(intake).case(study, each).selection for each in chosen]
+    assert [each.series[0].laterality for each in told] == ["R", "L"]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("...jpg", "image"), ("..eye.png", "eye"), ("summary.json.png", "summary.json-2")],
+)
+def test_no_file_name_leads_a_result_astray(folder, scratch, file, name):
+    intake = gather([a_picture(folder / file)], scratch=scratch)
+    assert [study.name for study in intake.studies] == [name]

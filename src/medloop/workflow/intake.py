@@ -49,6 +49,7 @@ _IMAGE_SUFFIXES: Final = frozenset(
     ]
 )
 _NUISANCES: Final = frozenset(["thumbs.db", "desktop.ini", "__macosx"])
+_RESERVED: Final = frozenset(["summary.json"])  # stands beside the studies' folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +163,8 @@ def read_case(study: Study, selection: Selection) -> Case:
         image, said = _read(series)
         images.append(image)
         notices += said
-    hashed = Selection(tuple(_with_hashes(series) for series in selection.series))
-    return Case(study, hashed, tuple(images), tuple(notices))
+    told = Selection(tuple(_with_hashes(_with_side(series)) for series in selection.series))
+    return Case(study, told, tuple(images), tuple(notices))
 
 
 def _read(series: Series) -> tuple[Picture | Volume, tuple[Notice, ...]]:
@@ -298,11 +299,13 @@ def _single(found: _Found, kind: Kind) -> Study:
 
 
 def _stem(path: Path) -> str:
+    """Name a study after its file; never `..`, and never hidden."""
     name = path.name
     for suffix in (".nii.gz", path.suffix):
         if suffix and name.lower().endswith(suffix.lower()):
-            return name[: -len(suffix)] or "image"
-    return name or "image"
+            name = name[: -len(suffix)]
+            break
+    return name.strip(".") or "image"
 
 
 def _uid(digest: str, kind: str) -> str:
@@ -313,7 +316,7 @@ def _uid(digest: str, kind: str) -> str:
 
 def _with_unique_names(studies: Sequence[Study]) -> tuple[Study, ...]:
     """Give names that came before a number: output folders must not collide."""
-    taken: set[str] = set()
+    taken = set(_RESERVED)
     named = []
     for study in studies:
         name, number = study.name, 2
@@ -322,6 +325,14 @@ def _with_unique_names(studies: Sequence[Study]) -> tuple[Study, ...]:
         taken.add(name.lower())
         named.append(replace(study, name=name))
     return tuple(named)
+
+
+def _with_side(series: Series) -> Series:
+    """Ask a photograph itself which eye it shows: one series may hold both."""
+    first = series.instances[0]
+    if series.content is not Content.PICTURES or sniff(first.path) is not Kind.DICOM:
+        return series
+    return replace(series, laterality=read_header(first.path).laterality)
 
 
 def _with_hashes(series: Series) -> Series:
