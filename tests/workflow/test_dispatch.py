@@ -99,6 +99,12 @@ def test_a_failure_inside_leaves_nothing(tmp_path):
     assert contents(tmp_path) == []
 
 
+def test_a_failure_inside_leaves_no_empty_folder_above_either(tmp_path):
+    with pytest.raises(ZeroDivisionError), fresh_folder(tmp_path / "study" / "retina"):
+        raise ZeroDivisionError
+    assert contents(tmp_path) == []
+
+
 def test_a_killed_writer_leaves_no_visible_folder_and_is_swept_up_later(tmp_path):
     script = """
         import os, signal, sys

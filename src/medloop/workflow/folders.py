@@ -27,6 +27,7 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
         If the disk is full, read-only or otherwise unwilling.
     """
     part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    is_new = not folder.parent.exists()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
@@ -40,6 +41,9 @@ def fresh_folder(folder: Path) -> Iterator[Path]:
         raise ServiceError(_reason(error)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        if is_new:
+            with suppress(OSError):  # it holds the folder, as it should
+                folder.parent.rmdir()
 
 
 def _replace(new: Path, folder: Path) -> None:
