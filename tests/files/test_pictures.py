@@ -137,3 +137,18 @@ def test_floating_point_tiff_is_refused(tmp_path):
     path = saved(tmp_path, Image.fromarray(np.ones((3, 3), np.float32)), "p.tif")
     with pytest.raises(InputError, match="floating-point values 1 to 1"):
         read_picture(path)
+
+
+def test_what_has_no_header_is_named_without_its_path(tmp_path):
+    path = tmp_path / "Wang Xiaodong.jpg"
+    path.write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(InputError, match="header is damaged or truncated") as caught:
+        read_picture(path)
+    assert "Wang" not in str(caught.value)
+
+
+def test_a_stereo_jpeg_gives_its_first_picture(tmp_path):
+    path = tmp_path / "p.jpg"
+    first = Image.fromarray(np.full((8, 8, 3), 90, np.uint8))
+    first.save(path, format="MPO", save_all=True, append_images=[first])
+    assert read_picture(path).size == (8, 8)

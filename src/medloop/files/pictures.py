@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Shaped
 from numpy import ndarray
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from medloop.core.errors import FOREIGN_ERRORS, InputError
@@ -18,7 +18,7 @@ from medloop.core.image import Picture
 MAX_SIDE_PX = 20_000
 MAX_PIXELS = 150_000_000
 
-_FORMATS: Final = ("PNG", "JPEG", "TIFF", "MPO")
+_FORMATS: Final = ("PNG", "JPEG", "TIFF")  # Pillow opens MPO, of stereo cameras, as JPEG
 _ORIENTATION = 274  # Exif and TIFF tags
 _BITS_PER_SAMPLE = 258
 _PLANAR = 284
@@ -123,4 +123,9 @@ def _upright(array: Shaped[ndarray, "y x *c"], orientation: int) -> Shaped[ndarr
 
 
 def _one_line(error: BaseException) -> str:
+    """Say what went wrong without the path: names of files may name people."""
+    if isinstance(error, UnidentifiedImageError):
+        return "its header is damaged or truncated"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
