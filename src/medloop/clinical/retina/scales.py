@@ -28,7 +28,6 @@ CN_TO_ICDR: Mapping[str, frozenset[int]] = {
 
 # Lowest and highest ETDRS level of each ICDR grade (Wilkinson 2003, table 3).
 _ETDRS = {0: (10, 10), 1: (20, 20), 2: (35, 47), 3: (53, 53), 4: (61, 85)}
-_ETDRS_ALL_QUADRANTS = 43  # hemorrhages in every quadrant: beyond level 35
 
 FOUR_CLASSES: Mapping[int, int] = {0: 0, 1: 1, 2: 2, 3: 3, 4: 3}
 FOUR_CLASS_MAP = (
@@ -92,8 +91,6 @@ def etdrs_range(icdr: int, lesions: LesionCounts) -> str:
         raise ValueError(f"ICDR grade must be 0 to 4, got {icdr}")
     low = _ETDRS[icdr][0]
     high = _ETDRS[max(icdr, least_icdr(lesions))][1]
-    if icdr == 2 and lesions.everywhere("HE", more_than=0):
-        low = _ETDRS_ALL_QUADRANTS
     return str(low) if low == high else f"{low}-{high}"
 
 
