@@ -77,7 +77,7 @@ def test_lesions_of_a_phantom_are_counted_by_kind_and_quadrant():
 
 
 def test_a_finding_says_number_area_place_and_probability():
-    scene = a_scene(spacing=(0.01, 0.02))
+    scene = a_scene(spacing=(0.015, 0.02))
     maps = blank()
     maps["HE"][100:110, 100:120] = 0.9
     maps["HE"][50:55, 60:64] = 0.7
@@ -88,7 +88,7 @@ def test_a_finding_says_number_area_place_and_probability():
     assert value_of(finding, COUNT) == 2
     areas = {m.unit: m.value for m in finding.measurements if m.concept == AREA}
     assert areas["{pixels}"] == 220
-    assert areas["mm2"] == pytest.approx(220 * 0.01 * 0.02)
+    assert areas["mm2"] == pytest.approx(220 * 0.015 * 0.02)
     share = 100 * 220 / (np.pi * (0.48 * 600) ** 2)
     assert value_of(finding, AREA_SHARE) == pytest.approx(share, rel=0.01)
     assert finding.center_px == (109.5, 104.5)
@@ -107,6 +107,15 @@ def test_an_area_without_known_spacing_is_named_an_estimate():
     (area,) = [m for m in describe(lesions, scene)[0].measurements if m.unit == "mm2"]
     assert "estimated" in area.concept.meaning
     assert area.value == pytest.approx(100 * (1.8 / 90) ** 2)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.26, 0.26), (0.001, 0.001)])
+def test_a_spacing_that_makes_no_human_disc_is_not_the_retinas(spacing):
+    maps = blank()
+    maps["HE"][100:110, 100:110] = 0.9
+    lesions, _ = find_lesions(maps, THRESHOLDS, a_scene(spacing=spacing))
+    stated, unstated = (describe(lesions, a_scene(spacing=each)) for each in (spacing, None))
+    assert stated == unstated
 
 
 def test_nothing_found_is_nothing_said():

@@ -34,6 +34,7 @@ from medloop.imaging.landmarks import Landmarks
 
 WORKING_WIDTH_PX = 1200
 DISC_MM = 1.8
+_DISC_LIMITS_MM = (1.0, 3.0)  # no human disc is smaller or larger
 KINDS = ("MA", "HE", "EX", "SE")
 _PAINT_ORDER = ("SE", "HE", "EX", "MA")  # small ones last, so that large ones do not hide them
 _MIN_AREA_PX = {"MA": 2, "HE": 4, "EX": 2, "SE": 8}  # at the working width
@@ -63,6 +64,17 @@ class Scene:
     field: Field
     landmarks: Landmarks
     spacing_mm: tuple[float, float] | None = None
+
+    @property
+    def retinal_spacing_mm(self) -> tuple[float, float] | None:
+        """The picture's spacing, if it can be the retina's, not that of a screen or film."""
+        if self.spacing_mm is None:
+            return None
+        low, high = _DISC_LIMITS_MM
+        is_retinal = all(
+            low <= self.disc_diameter_px * each <= high for each in self.spacing_mm
+        )
+        return self.spacing_mm if is_retinal else None
 
     @property
     def disc_diameter_px(self) -> float:
@@ -173,8 +185,9 @@ def _finding(group: Sequence[Lesion], scene: Scene, field_px: float) -> Finding:
 
 
 def _areas(area_px: float, scene: Scene, field_px: float) -> tuple[Measurement, ...]:
-    if scene.spacing_mm is not None:
-        square, concept = scene.spacing_mm[0] * scene.spacing_mm[1], AREA
+    spacing_mm = scene.retinal_spacing_mm
+    if spacing_mm is not None:
+        square, concept = spacing_mm[0] * spacing_mm[1], AREA
     else:
         square, concept = (DISC_MM / scene.disc_diameter_px) ** 2, AREA_ESTIMATED
     return (
