@@ -57,6 +57,14 @@ class Lesion:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """A pixel from `threshold` on is part of a lesion; the surest must reach `peak`."""
+
+    threshold: float
+    peak: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What places and sizes lesions: the field, the landmarks, the pixels of the picture."""
 
@@ -92,7 +100,7 @@ class Scene:
 
 
 def find_lesions(
-    maps: Mapping[str, Float[ndarray, "y x"]], thresholds: Mapping[str, float], scene: Scene
+    maps: Mapping[str, Float[ndarray, "y x"]], limits: Mapping[str, Limit], scene: Scene
 ) -> tuple[tuple[Lesion, ...], LabelMap]:
     """Find the lesions of each kind, and label them and the disc on the picture's pixels."""
     step = max(1, -(-scene.size[1] // WORKING_WIDTH_PX))
@@ -104,15 +112,18 @@ def find_lesions(
         if kind in maps:
             small = _sample(maps[kind], step, (rows, columns))
             parts = find_parts(
-                small, threshold=thresholds[kind], min_area_px=_MIN_AREA_PX[kind]
+                small, threshold=limits[kind].threshold, min_area_px=_MIN_AREA_PX[kind]
             )
-            kept = [n for n in range(len(parts.area_px)) if _counts(kind, parts, n, canvas)]
+            sure = np.flatnonzero(parts.peak >= limits[kind].peak)
+            kept = [int(n) for n in sure if _counts(kind, parts, int(n), canvas)]
             lesions.extend(_lesion(kind, parts, n, scene, step) for n in kept)
             chosen = np.zeros(len(parts.area_px) + 1, bool)
             chosen[np.asarray(kept, np.intp) + 1] = True
             canvas[chosen[parts.labels]] = LABELS[kind]
     full = canvas.repeat(step, axis=0).repeat(step, axis=1)[: scene.size[0], : scene.size[1]]
-    present = {int(value): SEGMENTS[int(value)] for value in np.unique(canvas) if value}
+    # a kind that lies wholly under others has no pixel, but findings that speak of its segment
+    known = {int(n) for n in np.unique(canvas) if n} | {LABELS[each.kind] for each in lesions}
+    present = {n: SEGMENTS[n] for n in sorted(known)}
     return tuple(lesions), LabelMap(np.ascontiguousarray(full), present)
 
 
