@@ -13,6 +13,7 @@ import pytest
 
 from medloop.apps.cli import main
 from medloop.dicom.read_results import read_sr_values
+from medloop.models.bundle import shipped_bundles
 from tests.apps.tiny_bundles import a_grading_bundle, a_lesion_bundle
 from tests.imaging.eyes import draw_eye
 
@@ -50,21 +51,46 @@ def test_a_photograph_becomes_a_folder_of_results(eye, tmp_path):
     assert set(result["timings_s"]) == {"read", "prepare", "infer", "post", "write"}
 
 
+@pytest.fixture(params=["tiny", "shipped"])
+def bundles(request, eye, monkeypatch, tmp_path):
+    """Choose whose networks answer."""
+    if request.param == "shipped":
+        if not {"retina_grading", "retina_lesions"} <= set(shipped_bundles()):
+            pytest.skip("the shipped bundles retina_grading and retina_lesions are absent")
+        monkeypatch.setenv("MEDLOOP_HOME", str(tmp_path / "nothing installed"))
+
+
+def uids_of(path):
+    """Every UID in a DICOM file, however deep."""
+    found = []
+
+    def keep(_dataset, element):
+        if element.VR == "UI":
+            found.append((element.tag, str(element.value)))
+
+    pydicom.dcmread(path).walk(keep)
+    return found
+
+
 @pytest.mark.slow
-def test_the_same_input_gives_the_same_bytes_but_for_times(eye, tmp_path):
-    records = []
+@pytest.mark.parametrize("kind", ["picture", "dicom"])
+def test_the_same_input_gives_the_same_bytes_but_for_times(eye, bundles, kind, tmp_path):
+    given = eye
+    if kind == "dicom":
+        main(["analyze", str(eye), "-o", str(tmp_path / "first")])
+        given = tmp_path / "first/eye/retina/photograph.dcm"
+    records, uids = [], []
     for name in ("one", "two"):
-        main(["analyze", str(eye), "-o", str(tmp_path / name)])
-        record = json.loads((tmp_path / name / "eye/retina/result.json").read_text("utf-8"))
-        record.pop("timings_s")
-        record.pop("finished")
-        records.append(json.dumps(record))
+        assert main(["analyze", str(given), "-o", str(tmp_path / name)]) == 0
+        (row,) = json.loads((tmp_path / name / "summary.json").read_text("utf-8"))["results"]
+        folder = tmp_path / name / row["path"]
+        record, times = (folder / "result.json").read_text("utf-8").split('"timings_s"')
+        assert set(json.loads(f'{{"timings_s"{times}')) == {"timings_s", "finished"}
+        records.append(record)
+        uids.append({path.name: uids_of(path) for path in sorted(folder.glob("*.dcm"))})
     assert records[0] == records[1]
-    uids = [
-        pydicom.dcmread(tmp_path / n / "eye/retina/sr.dcm").SOPInstanceUID
-        for n in ("one", "two")
-    ]
     assert uids[0] == uids[1]
+    assert {"sr.dcm", "heatmap.dcm", "overlay.dcm"} <= set(uids[0])
 
 
 def test_int8_without_int8_weights_cannot_be_meant(eye, tmp_path, capsys):
