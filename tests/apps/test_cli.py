@@ -128,3 +128,13 @@ def test_a_logged_bug_is_one_line_with_its_place_and_without_its_values(capsys):
     assert len(lines) == 1
     assert lines[0].startswith("medloop: analysis retina has a bug: KeyError at ")
     assert "Doe" not in lines[0]
+
+
+def test_a_folder_that_cannot_be_made_is_named_without_numbers(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    code = cli.main(["analyze", str(tmp_path / "none.jpg"), "-o", str(tmp_path / "file" / "x")])
+    said = capsys.readouterr().err.splitlines()
+    if "no bundle" in said[-1]:
+        pytest.skip("the shipped bundles are not installed")
+    assert code == Exit.TROUBLE
+    assert said[-1] == f"medloop: {tmp_path / 'file' / 'x'}: Not a directory"

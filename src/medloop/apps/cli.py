@@ -68,8 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.TROUBLE)
     except (KeyboardInterrupt, UsageError, MedloopError, OSError) as error:
-        note(f"medloop: {str(error) or 'interrupted'}")
+        note(f"medloop: {_told(error) or 'interrupted'}")
         return int(next(code for kind, code in CODES if isinstance(error, kind)))
+
+
+def _told(error: BaseException) -> str:
+    """Say what the system said as a person would: the place, then what is wrong with it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 @contextmanager
