@@ -59,7 +59,7 @@ SCALES: Mapping[str, Mapping[int, Code]] = {
         4: Code("SCT", "59276001", "Proliferative diabetic retinopathy"),
     },
     "DME": {
-        0: Code(PRIVATE, "DME-0", "No hard exudates seen: no risk of macular edema"),
+        0: Code(PRIVATE, "DME-0", "No hard exudates seen"),
         1: Code(PRIVATE, "DME-1", "Hard exudates over one disc diameter from the fovea"),
         2: Code(PRIVATE, "DME-2", "Hard exudates within one disc diameter of the fovea"),
     },

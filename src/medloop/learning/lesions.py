@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from medloop.learning.augment import Ranges, draw, recolor, to_input, warp
 from medloop.learning.datasets import Example
+from medloop.learning.loop import mixed_precision
 from medloop.learning.losses import rare_regions
 from medloop.learning.placed import placed, placed_bits
 from medloop.models.plan import Plan
@@ -37,6 +39,33 @@ def load(examples: Sequence[Example], plan: Plan) -> OutlinedPictures:
         canvas, placement = placed(example, plan)
         canvases.append(canvas)
         bits.append(placed_bits(example, plan, placement, canvas.shape[:2]))
+    return OutlinedPictures(tuple(canvases), tuple(bits))
+
+
+def with_healthy(
+    sick: OutlinedPictures, healthy: Sequence[Example], plan: Plan, network: nn.Module
+) -> OutlinedPictures:
+    """Add photographs without lesions, and copies of the sick ones at their resolution.
+
+    Without the copies, a network could tell the healthy ones by their blur. The disc of a
+    healthy eye is where `network` sees it; its outline is not known otherwise.
+    """
+    canvases, bits = list(sick.canvases), list(sick.bits)
+    disc = plan.classes.index("OD")
+    factors = []
+    for example in healthy:
+        canvas, placement = placed(example, plan)
+        factors.append((placement.box[2] - placement.box[0]) / placement.size[1])
+        with mixed_precision(torch.device("cpu")):
+            seen = probabilities(network, canvas, plan)[disc] > 0.5
+        canvases.append(canvas)
+        bits.append(seen.astype(np.uint8) << disc)
+    factor = min(1.0, float(np.median(factors)))
+    for canvas, outlined in zip(sick.canvases, sick.bits, strict=True):
+        small = cv2.resize(canvas, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        size = (canvas.shape[1], canvas.shape[0])
+        canvases.append(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC))
+        bits.append(outlined)
     return OutlinedPictures(tuple(canvases), tuple(bits))
 
 

@@ -97,7 +97,7 @@ def fit(
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * pace
             placed = tuple(part.to(device) for part in batch)
-            with _mixed(device):
+            with mixed_precision(device):
                 value = loss(model, placed)
             if not math.isfinite(value.item()):
                 raise DivergedError(
@@ -143,7 +143,7 @@ def _pace(done: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
 
 
-def _mixed(device: torch.device) -> AbstractContextManager[object]:
+def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
     """BF16 where the device computes it, FP32 elsewhere."""
     if device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 (no public query)
         return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -30,6 +30,10 @@ class Recipe:
         networks, ``"both"`` the mean of all of them.
     rate, head_rate
         AdamW's peak rate for the pretrained trunk and for new layers.
+    healthy_epochs, healthy_rate
+        After the first training, this many epochs at this rate in which every second crop shows
+        a photograph without retinopathy (lesions): outlined sets show sick eyes only, and a
+        network that has never seen a healthy one finds lesions in it.
     balance
         0 samples photographs evenly, 1 samples grades evenly (grading).
     """
@@ -47,6 +51,8 @@ class Recipe:
     balance: float = 0.4
     mixing: float = 0.0
     trunk: str = "lite0"
+    healthy_epochs: int = 0
+    healthy_rate: float = 3e-4
     fixed_blocks: int = 0  # the stem and this many blocks keep their ImageNet weights
     widths: tuple[int, ...] = ()
     folds: str = "0,1,2,3,4"
@@ -82,6 +88,7 @@ def retina_lesions() -> Recipe:
         ranges=Ranges(rotation_deg=30, scale=0.15),
         rate=8e-4,
         head_rate=3e-3,
+        healthy_epochs=5,
         fixed_blocks=3,
         widths=(16, 32, 48, 64, 96),
     )

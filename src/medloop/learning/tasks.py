@@ -25,6 +25,7 @@ from medloop.learning.export import GradingEnsemble, LesionEnsemble, export_onnx
 from medloop.learning.figures import grading_figures, lesion_figures, pooled_counts
 from medloop.learning.folds import stratified_folds
 from medloop.learning.loop import Batches
+from medloop.learning.placed import placed
 from medloop.learning.recipes import Recipe
 from medloop.models.nets import GradingNet, LiteUNet
 from medloop.models.plan import Plan, Task
@@ -131,6 +132,8 @@ class LesionTask:
     examples: tuple[Example, ...]
     division: Division
     pictures: lesions.OutlinedPictures
+    healthy: tuple[Example, ...] = ()
+    healthy_fold: tuple[int, ...] = ()  # the fold of each healthy photograph
 
     def network(self) -> nn.Module:
         """Make the network, its contracting path from ImageNet."""
@@ -154,6 +157,32 @@ class LesionTask:
         """Return the loss of one batch."""
         return lesions.lesion_loss(model, batch)
 
+    def restraint(
+        self, network: nn.Module, chosen: Int[ndarray, " n"], fold: int | None
+    ) -> Batches | None:
+        """Return batches half of healthy photographs, none of them of `fold`; if there are."""
+        recipe = self.recipe
+        shown = [e for e, f in zip(self.healthy, self.healthy_fold, strict=True) if f != fold]
+        if not shown or not recipe.healthy_epochs:
+            return None
+        taken = self.pictures.take(chosen.tolist())
+        mixed = lesions.with_healthy(taken, shown, recipe.plan, network)
+        return lesions.LesionBatches(
+            mixed, recipe.plan, recipe.ranges, recipe.size, recipe.batch, recipe.steps
+        )
+
+    def healthy_tops(self, network: nn.Module, fold: int) -> list[list[float]]:
+        """Highest probability of each class on each healthy photograph of a held-out fold."""
+        held_out = [
+            e for e, f in zip(self.healthy, self.healthy_fold, strict=True) if f == fold
+        ]
+        tops = []
+        for example in held_out:
+            canvas, _ = placed(example, self.recipe.plan)
+            scores = lesions.probabilities(network, canvas, self.recipe.plan)
+            tops.append(np.round(scores.max(axis=(1, 2)).astype(float), 4).tolist())
+        return tops
+
     def predict(
         self, network: nn.Module, chosen: Int[ndarray, " n"], device: str
     ) -> Predictions:
@@ -171,14 +200,33 @@ class LesionTask:
             positives.append([c.positives.tolist() for c in counts])
             negatives.append([c.negatives.tolist() for c in counts])
         names = [self.examples[n].name for n in chosen]
-        return {"name": names, "positives": positives, "negatives": negatives}
+        fold = int(self.division.folds(self.recipe.of_folds)[chosen[0]])
+        tops = self.healthy_tops(network, fold)
+        return {
+            "name": names,
+            "positives": positives,
+            "negatives": negatives,
+            "healthy_tops": tops,
+        }
 
     def calibrate(self, plan: Plan, predictions: Sequence[Predictions]) -> Plan:
-        """Choose each class's threshold by pooled out-of-fold Dice."""
+        """Choose each class's threshold by pooled out-of-fold Dice.
+
+        And its peak, so that nine in ten healthy photographs show no lesion of the class; never
+        above 0.9, so that sure lesions are always reported.
+        """
         if not predictions:
             return replace(plan, thresholds=(0.5,) * len(plan.classes))
-        pooled = pooled_counts(predictions)
-        return replace(plan, thresholds=tuple(round(best_threshold(c), 3) for c in pooled))
+        thresholds = [round(best_threshold(c), 3) for c in pooled_counts(predictions)]
+        tops = [top for part in predictions for top in part["healthy_tops"]]
+        peaks = (
+            np.clip(np.percentile(tops, 90, axis=0), thresholds, 0.9) if tops else thresholds
+        )
+        kept = [
+            0.0 if name == "OD" else round(float(peak), 3)
+            for name, peak in zip(plan.classes, peaks, strict=True)
+        ]
+        return replace(plan, thresholds=tuple(thresholds), peaks=tuple(kept))
 
     def figures(
         self, plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
@@ -209,7 +257,11 @@ def open_task(recipe: Recipe, data: Path) -> LearningTask:
     outlined = outlines(data)
     sisters = gradings(data) if (data / "grading").is_dir() else ()
     division = _divide(outlined, sisters)
-    return LesionTask(recipe, outlined, division, lesions.load(outlined, recipe.plan))
+    healthy = tuple(e for e in sisters if not any(e.grades))
+    every = _divide(sisters, outlined).folds(recipe.of_folds) if healthy else ()
+    fold_of = tuple(int(f) for e, f in zip(sisters, every, strict=True) if not any(e.grades))
+    pictures = lesions.load(outlined, recipe.plan)
+    return LesionTask(recipe, outlined, division, pictures, healthy, fold_of)
 
 
 def _divide(own: Sequence[Example], sisters: Sequence[Example]) -> Division:

@@ -45,6 +45,9 @@ class Plan:
         Divides the logits of each scale before they become probabilities (Guo 2017).
     thresholds
         Probability from which a pixel counts as the class (lesions).
+    peaks
+        Probability that the surest pixel of a lesion must reach for the lesion to be reported;
+        empty for the thresholds themselves (lesions).
     """
 
     task: Task
@@ -57,6 +60,7 @@ class Plan:
     scales: tuple[Scale, ...] = ()
     temperature: tuple[float, ...] = ()
     thresholds: tuple[float, ...] = ()
+    peaks: tuple[float, ...] = ()
 
     def to_json(self) -> str:
         """Write as JSON."""
@@ -87,6 +91,7 @@ def plan_from_json(text: str) -> Plan:
             scales=tuple(Scale(s["name"], int(s["grades"])) for s in raw["scales"]),
             temperature=tuple(float(t) for t in raw["temperature"]),
             thresholds=tuple(float(t) for t in raw["thresholds"]),
+            peaks=tuple(float(p) for p in raw.get("peaks", ())),
         )
     except (KeyError, TypeError, ValueError) as why:
         raise InputError(f"plan.json is not a plan: {type(why).__name__} {why}") from why

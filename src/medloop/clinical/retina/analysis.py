@@ -12,6 +12,7 @@ from numpy import ndarray
 import medloop
 from medloop.clinical.retina.findings import (
     Lesion,
+    Limit,
     Scene,
     count_lesions,
     describe,
@@ -123,7 +124,12 @@ class RetinaAnalysis:
         landmarks = find_landmarks(view, disc_map=maps.get("OD"))
         scene = Scene(picture.size, field, landmarks, picture.spacing_mm)
         plan = self.lesions.plan
-        limits = dict(zip(plan.classes, plan.thresholds, strict=True))
+        limits = {
+            name: Limit(threshold, peak)
+            for name, threshold, peak in zip(
+                plan.classes, plan.thresholds, plan.peaks or plan.thresholds, strict=True
+            )
+        }
         lesions, labels = find_lesions(maps, limits, scene)
         quality = judge_quality(rgb, field, landmarks=landmarks)
         warnings = (
