@@ -133,7 +133,13 @@ def test_the_demonstration_prints_each_report_alone_on_a_line(eye, tmp_path, cap
 def test_an_interrupted_command_leaves_whole_folders_only(eye, tmp_path, kill):
     out = tmp_path / "out"
     command = [sys.executable, "-m", "medloop.apps.cli", "analyze", str(eye), "-o", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A background shell has interrupts ignored.
+        preexec_fn=lambda: signal.signal(kill, signal.SIG_DFL),  # noqa: PLW1509
+    )
     while process.poll() is None and not list(out.rglob(".*.part")):
         time.sleep(0.01)
     process.send_signal(kill)

@@ -8,7 +8,7 @@ from tests.learning.photographs import a_quick_recipe, some_gradings, some_outli
 
 pytest.importorskip("torch", reason="torch is not installed")
 
-from medloop.learning.tasks import LesionTask, open_task  # noqa: E402
+from medloop.learning.tasks import LesionTask, open_task
 
 
 @pytest.fixture

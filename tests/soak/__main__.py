@@ -63,7 +63,8 @@ class Reader:
             text=True,
         )
         self.answers: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
         self.answers.get(timeout=START_S)
 
     def _listen(self) -> None:
@@ -83,7 +84,10 @@ class Reader:
         self.process.kill()
         with suppress(BrokenPipeError):
             self.process.stdin.close()
-        return self.process.wait()
+        ended = self.process.wait()
+        self.listener.join()
+        self.process.stdout.close()
+        return ended
 
 
 def sources() -> list[Path]:
