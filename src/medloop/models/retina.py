@@ -14,13 +14,16 @@ from medloop.models.canvas import normalize, place, unplace
 from medloop.models.plan import Plan, Task
 from medloop.models.predict import Predictor
 
+_STRONG_LOGITS = 6.0  # what a place adds that alone would turn "surely not" into "surely"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grading:
     """Grades of one photograph.
 
     `activation` is 0..1 on the photograph's pixels: the part each place has in the decision for
-    the grade given (exact class activation map; 1 is the strongest place).
+    the grade given (exact class activation map; 1 is the strongest place, or six logits where
+    even that is weaker, so that weak evidence looks weak).
     """
 
     icdr: int
@@ -109,4 +112,4 @@ def _stretch(activation: Float[ndarray, "v u"], size: tuple[int, ...]) -> Float[
     positive = np.maximum(activation, 0).astype(np.float32)
     peak = float(positive.max())
     fine = cv2.resize(positive, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
-    return np.clip(fine / peak, 0, 1) if peak > 0 else np.zeros_like(fine)
+    return np.clip(fine / max(peak, _STRONG_LOGITS), 0, 1)
