@@ -10,7 +10,7 @@ from medloop.core.errors import InputError, ServiceError
 from medloop.learning.recipes import Recipe
 
 # What a run may ask for differently and still go on with the networks that are there.
-_FREE = ("folds", "final", "ship")
+FREE = ("folds", "final", "ship")
 
 
 def claim(out: Path, recipe: Recipe, *, seed: int, parts: Sequence[str], resume: bool) -> None:
@@ -25,7 +25,7 @@ def claim(out: Path, recipe: Recipe, *, seed: int, parts: Sequence[str], resume:
         If nothing can be written there.
     """
     path = out / "work" / "recipe.json"
-    mine = {k: v for k, v in asdict(recipe).items() if k not in _FREE} | {"seed": seed}
+    mine = {k: v for k, v in asdict(recipe).items() if k not in FREE} | {"seed": seed}
     mine = json.loads(json.dumps(mine))
     if path.is_file():
         _compare(out, json.loads(path.read_text(encoding="utf-8")), mine)

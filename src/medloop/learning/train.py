@@ -16,7 +16,7 @@ from torch import nn
 import medloop
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.card import PURPOSES, card_text
-from medloop.learning.keep import claim, write_text
+from medloop.learning.keep import FREE, claim, write_text
 from medloop.learning.loop import Batches, Progress, Report, Run, Schedule, fit, save_whole
 from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.tasks import LearningTask, LesionTask, open_task
@@ -265,6 +265,8 @@ def _members(order: Order, task: LearningTask) -> Sequence[nn.Module]:
 def _training(order: Order, cases: int, members: int) -> Mapping[str, Any]:
     recipe = asdict(order.recipe)
     plan = recipe.pop("plan")
+    for asked in FREE:  # what this call asked for, not what made the weights
+        recipe.pop(asked)
     recipe["input_field_px"] = plan["field_px"]
     return {
         "command": (
