@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+_JP2: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _STANDALONE: Final = frozenset([0x01, *range(0xD0, 0xD9)])
 
 
@@ -21,8 +22,29 @@ def size_of(frame: bytes) -> Size | None:
     """Read JPEG, JPEG-LS and JPEG 2000 frame headers; `None` for other codings or damage."""
     if frame.startswith(b"\xff\xd8"):
         return _jpeg(frame)
+    if frame.startswith(_JP2) and not _reaches_codestream(frame):
+        return None
     start = frame.find(b"\xff\x4f\xff\x51", 0, 4096)  # at 0, or inside a JP2 box
     return _jpeg_2000(frame, start + 4) if start >= 0 else None
+
+
+def _reaches_codestream(frame: bytes) -> bool:
+    """Whether the boxes of a JP2 file lead to its codestream (ISO/IEC 15444-1 annex I.4).
+
+    A decoder that steps from box to box never arrives where one is said to have no length.
+    """
+    position = len(_JP2)
+    while position + 8 <= len(frame):
+        length, kind = (
+            int.from_bytes(frame[position : position + 4]),
+            frame[position + 4 : position + 8],
+        )
+        if kind == b"jp2c":
+            return True
+        if length < 8:
+            return False
+        position += length
+    return False
 
 
 def is_sound_lossless_jpeg(frame: bytes) -> bool:
