@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
-_JP2: Final = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+_JP2: Final = b"\x00\x00\x00\x0cjP  "  # starts its first box, of 12 bytes
 _STANDALONE: Final = frozenset([0x01, *range(0xD0, 0xD9)])
 
 
@@ -33,7 +33,7 @@ def _reaches_codestream(frame: bytes) -> bool:
 
     A decoder that steps from box to box never arrives where one is said to have no length.
     """
-    position = len(_JP2)
+    position = 12
     while position + 8 <= len(frame):
         length, kind = (
             int.from_bytes(frame[position : position + 4]),
