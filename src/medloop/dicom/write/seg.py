@@ -19,6 +19,7 @@ from medloop.dicom.write.attributes import (
     reference,
     referenced_series,
 )
+from medloop.dicom.write.content import decimal
 from medloop.dicom.write.planes import Plane, Planes, lay_out
 from medloop.dicom.write.uids import result_uid, uid_from
 
@@ -192,9 +193,9 @@ def _shared(planes: Planes) -> Dataset:
         return groups
     slice_mm, row_mm, column_mm = planes.spacing_mm
     measures, orientation = Dataset(), Dataset()
-    measures.PixelSpacing = [_decimal(row_mm), _decimal(column_mm)]
-    measures.SliceThickness = measures.SpacingBetweenSlices = _decimal(slice_mm)
-    orientation.ImageOrientationPatient = [_decimal(v) for v in planes.orientation]
+    measures.PixelSpacing = [decimal(row_mm), decimal(column_mm)]
+    measures.SliceThickness = measures.SpacingBetweenSlices = decimal(slice_mm)
+    orientation.ImageOrientationPatient = [decimal(v) for v in planes.orientation]
     groups.PixelMeasuresSequence = [measures]
     groups.PlaneOrientationSequence = [orientation]
     return groups
@@ -208,7 +209,7 @@ def _frame_groups(plane: Plane, number: int, position: tuple[int, ...]) -> Datas
     groups.SegmentIdentificationSequence = [segment]
     if plane.position_mm is not None:
         where = Dataset()
-        where.ImagePositionPatient = [_decimal(v) for v in plane.position_mm]
+        where.ImagePositionPatient = [decimal(v) for v in plane.position_mm]
         groups.PlanePositionSequence = [where]
     derivation, source = Dataset(), reference(plane.source, frame=plane.frame)
     source.SpatialLocationsPreserved = "YES" if plane.covers else "NO"
@@ -217,12 +218,3 @@ def _frame_groups(plane: Plane, number: int, position: tuple[int, ...]) -> Datas
     derivation.DerivationCodeSequence = [coded(_DERIVATION)]
     groups.DerivationImageSequence = [derivation]
     return groups
-
-
-def _decimal(value: float) -> str:
-    """Write a DS: at most 16 characters (PS3.5 6.2)."""
-    for digits in range(15, 5, -1):
-        text = f"{value:.{digits}g}"
-        if len(text) <= 16:
-            return text
-    return f"{value:.6g}"
