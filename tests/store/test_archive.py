@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import resource
-import signal
 import stat
 import subprocess
 import sys
@@ -85,17 +83,6 @@ def test_a_missing_source_is_bad_input_and_names_no_path(tmp_path):
     with pytest.raises(InputError) as caught:
         Archive(tmp_path).put(tmp_path / "DOE^JOHN.dcm")
     assert "DOE" not in str(caught.value)
-
-
-@pytest.fixture
-def small_files():
-    """Let no file grow over 100 kB, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_full_disk_is_a_service_error_and_leaves_nothing(tmp_path, small_files):

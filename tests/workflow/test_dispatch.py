@@ -1,7 +1,6 @@
 """Folders appear whole; deliveries may be repeated."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -56,17 +55,6 @@ def test_a_study_named_like_a_path_stays_inside(tmp_path):
     FolderDestination(tmp_path / "a" / "out").send(evil, products_in(tmp_path / "retina"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "retina"]
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["out"]
-
-
-@pytest.fixture
-def small_files():
-    """Let no file grow over 100 kB, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_full_disk_is_a_service_error_and_leaves_the_old_delivery(tmp_path, request):
