@@ -97,13 +97,13 @@ def grading_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
 
 @torch.no_grad()
 def cumulative_logits(
-    model: nn.Module, pictures: GradedPictures, plan: Plan, *, device: str = "cpu"
+    model: nn.Module, pictures: GradedPictures, plan: Plan
 ) -> Float[ndarray, "n k"]:
     """Logits of P(grade > k), averaged over the photograph and its mirror image."""
     model.eval()
     rows = []
     for rgb in pictures.canvases:
         x = torch.from_numpy(to_input(rgb, mean=plan.mean, scale=plan.scale).copy())[None]
-        both = torch.cat([x, x.flip(3)]).to(device=device, memory_format=torch.channels_last)
+        both = torch.cat([x, x.flip(3)]).to(memory_format=torch.channels_last)
         rows.append(model(both).float().mean(0).cpu().numpy())
     return np.stack(rows)

@@ -133,10 +133,10 @@ def lesion_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
 
 @torch.no_grad()
 def probabilities(
-    model: nn.Module, rgb: UInt8[ndarray, "v u 3"], plan: Plan, *, device: str = "cpu"
+    model: nn.Module, rgb: UInt8[ndarray, "v u 3"], plan: Plan
 ) -> Float[ndarray, "c v u"]:
     """Probability of each class and pixel of one canvas."""
     model.eval()
     x = torch.from_numpy(to_input(rgb, mean=plan.mean, scale=plan.scale).copy())[None]
-    x = x.to(device=device, memory_format=torch.channels_last)
+    x = x.to(memory_format=torch.channels_last)
     return torch.sigmoid(model(x).float())[0].cpu().numpy()

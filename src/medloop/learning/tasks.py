@@ -27,7 +27,7 @@ from medloop.learning.folds import stratified_folds
 from medloop.learning.loop import Batches
 from medloop.learning.placed import placed
 from medloop.learning.recipes import Recipe
-from medloop.models.nets import GradingNet, LiteUNet
+from medloop.models.nets import EfficientNetLite, GradingNet, LiteUNet
 from medloop.models.plan import Plan, Task
 
 # One fold's out-of-fold predictions as kept in JSON: parallel lists, an entry a case.
@@ -61,9 +61,7 @@ class GradingTask:
         """Make the network, its trunk from ImageNet, its finest layers fixed."""
         grades = tuple(scale.grades for scale in self.recipe.plan.scales)
         network = GradingNet(grades, scale=self.recipe.trunk)
-        network.trunk.load_published(imagenet(self.recipe.trunk))
-        for part in (network.trunk.stem, *network.trunk.blocks[: self.recipe.fixed_blocks]):
-            part.requires_grad_(requires_grad=False)
+        _pretrain(network.trunk, self.recipe)
         return network
 
     def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
@@ -86,12 +84,10 @@ class GradingTask:
         """Return the loss of one batch."""
         return grading.grading_loss(model, batch)
 
-    def predict(
-        self, network: nn.Module, chosen: Int[ndarray, " n"], device: str
-    ) -> Predictions:
+    def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Predict held-out cases."""
         held_out = self.pictures.take(chosen.tolist())
-        logits = grading.cumulative_logits(network, held_out, self.recipe.plan, device=device)
+        logits = grading.cumulative_logits(network, held_out, self.recipe.plan)
         return {
             "name": [self.examples[n].name for n in chosen],
             "truth": [list(self.examples[n].grades) for n in chosen],
@@ -139,9 +135,7 @@ class LesionTask:
         """Make the network, its contracting path from ImageNet."""
         recipe = self.recipe
         network = LiteUNet(len(recipe.plan.classes), scale=recipe.trunk, widths=recipe.widths)
-        network.trunk.load_published(imagenet(recipe.trunk))
-        for part in (network.trunk.stem, *network.trunk.blocks[: recipe.fixed_blocks]):
-            part.requires_grad_(requires_grad=False)
+        _pretrain(network.trunk, recipe)
         return network
 
     def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
@@ -183,16 +177,12 @@ class LesionTask:
             tops.append(np.round(scores.max(axis=(1, 2)).astype(float), 4).tolist())
         return tops
 
-    def predict(
-        self, network: nn.Module, chosen: Int[ndarray, " n"], device: str
-    ) -> Predictions:
+    def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Predict held-out cases; of each picture and class, scores are counted by truth."""
         plan = self.recipe.plan
         positives, negatives = [], []
         for n in chosen:
-            scores = lesions.probabilities(
-                network, self.pictures.canvases[n], plan, device=device
-            )
+            scores = lesions.probabilities(network, self.pictures.canvases[n], plan)
             counts = [
                 score_counts(((self.pictures.bits[n] >> c) & 1).astype(bool), scores[c])
                 for c in range(len(plan.classes))
@@ -273,6 +263,13 @@ def _divide(own: Sequence[Example], sisters: Sequence[Example]) -> Division:
         tuple(e.grades or (-1, -1) for e in everything),
         np.array([place[id(e)] for e in own]),
     )
+
+
+def _pretrain(trunk: EfficientNetLite, recipe: Recipe) -> None:
+    """Load ImageNet weights, and fix the finest layers."""
+    trunk.load_published(imagenet(recipe.trunk))
+    for part in (trunk.stem, *trunk.blocks[: recipe.fixed_blocks]):
+        part.requires_grad_(requires_grad=False)
 
 
 def imagenet(scale: str) -> Mapping[str, Tensor]:

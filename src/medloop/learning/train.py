@@ -148,7 +148,7 @@ def _cross_validate(
         )
     network = _network(order, task, part, np.flatnonzero(~is_out), report)
     held_out = np.flatnonzero(is_out)
-    write_text(path, json.dumps(task.predict(network, held_out, order.device)) + "\n")
+    write_text(path, json.dumps(task.predict(network, held_out)) + "\n")
 
 
 def _network(
