@@ -1,5 +1,6 @@
 """A folder holds one run's work, and no other's."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -49,3 +50,14 @@ def test_what_cannot_be_written_is_a_service_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ServiceError, match="cannot be written"):
         write_text(tmp_path / "file" / "below", "")
+
+
+def test_a_setting_that_came_later_had_its_default(tmp_path):
+    take(tmp_path / "out")
+    kept = tmp_path / "out/work/recipe.json"
+    older = json.loads(kept.read_text())
+    del older["mixing"]
+    kept.write_text(json.dumps(older))
+    with pytest.raises(InputError, match=r"holds work with mixing 0\.0, not 0\.2"):
+        take(tmp_path / "out", replace(RECIPE, mixing=0.2), resume=True)
+    take(tmp_path / "out", resume=True)

@@ -1,5 +1,7 @@
 """Learning to outline: healthy photographs beside sick ones, and what is reported of a map."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from tests.learning.photographs import a_quick_recipe, some_gradings, some_outli
 
 pytest.importorskip("torch", reason="torch is not installed")
 
+from medloop.learning.lesions import coarsen
 from medloop.learning.tasks import LesionTask, open_task
 
 
@@ -15,7 +18,7 @@ from medloop.learning.tasks import LesionTask, open_task
 def task(tmp_path) -> LesionTask:
     some_gradings(tmp_path, count=10)
     some_outlines(tmp_path, count=4)
-    return open_task(a_quick_recipe("retina_lesions", healthy_epochs=1), tmp_path)
+    return open_task(a_quick_recipe("retina_lesions", healthy=0.5), tmp_path)
 
 
 @pytest.mark.train
@@ -27,21 +30,38 @@ def test_only_photographs_without_either_disease_are_healthy(task):
 @pytest.mark.train
 def test_healthy_photographs_of_the_held_out_fold_are_not_shown(task):
     (fold,) = task.healthy_fold
-    chosen = np.arange(4)
-    assert task.restraint(task.network(), chosen, fold) is None
-    assert task.restraint(task.network(), chosen, fold + 1) is not None
+    folds = task.division.folds(task.recipe.of_folds)
+    assert len(task.healthy_beside(np.flatnonzero(folds != fold))) == 0
+    assert len(task.healthy_beside(np.arange(len(folds)))) == int(fold in folds)
 
 
 @pytest.mark.train
-def test_a_healthy_photograph_has_no_lesion_and_sick_ones_have_a_blurred_copy(task):
-    batches = task.restraint(task.network(), np.arange(4), None)
-    pictures = batches.pictures
-    assert len(pictures.canvases) == 4 + 1 + 4
-    disc = 1 << task.recipe.plan.classes.index("OD")
-    assert not (pictures.bits[4] & ~np.uint8(disc)).any()
-    for sick, copy in zip(range(4), range(5, 9), strict=True):
-        assert (pictures.bits[sick] == pictures.bits[copy]).all()
-        assert pictures.canvases[sick].shape == pictures.canvases[copy].shape
+def test_a_healthy_crop_asks_for_no_lesion_and_nothing_of_the_disc(task):
+    canvas = task.pictures.canvases[0]
+    plan = task.recipe.plan
+    batches, _ = task.batches(np.arange(4))
+    shown = replace(batches, healthy=(canvas,), share=1.0)
+    _, targets = next(shown(np.random.default_rng(0)))
+    disc = plan.classes.index("OD")
+    assert (targets[:, disc] == -1).all()
+    assert (np.delete(targets.numpy(), disc, axis=1) == 0).all()
+
+
+@pytest.mark.train
+def test_without_healthy_photographs_every_crop_shows_a_sick_one(task):
+    batches, _ = task.batches(np.arange(4))
+    _, targets = next(replace(batches, healthy=(), share=1.0)(np.random.default_rng(0)))
+    assert (targets >= 0).all()
+
+
+@pytest.mark.train
+def test_a_coarser_picture_keeps_its_size_and_loses_detail():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    coarse = coarsen(picture, 0.5)
+    assert coarse.shape == picture.shape
+    assert coarse.std() < 0.7 * picture.std()
+    assert coarsen(picture, 1.0) is picture
 
 
 @pytest.mark.train

@@ -43,3 +43,12 @@ def test_a_right_answer_costs_less_than_a_wrong_one():
     targets = (torch.arange(64).reshape(1, 1, 8, 8) < 9).float()
     right, wrong = (10 * (2 * targets - 1), -10 * (2 * targets - 1))
     assert rare_regions(right, targets) < 0.01 < rare_regions(wrong, targets)
+
+
+def test_where_nothing_is_known_nothing_is_asked():
+    targets = (torch.arange(64).reshape(1, 1, 8, 8) < 9).float()
+    logits = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    unknown = torch.full((1, 1, 8, 8), -1.0)
+    known = rare_regions(logits, targets)
+    both = rare_regions(torch.cat([logits, logits]), torch.cat([targets, unknown]))
+    assert both.item() == pytest.approx(known.item(), rel=1e-6)

@@ -31,7 +31,7 @@ class GradingEnsemble(nn.Module):
         for each in self.members:
             member = cast("GradingNet", each)  # a ModuleList forgets what it holds
             features = member.trunk(image)
-            logits.append(member.classifier(features.mean(dim=(2, 3))))
+            logits.append(member.classifier(member.pool(features)))
             maps.append(member.activation(features))
         return torch.stack(logits).mean(0), torch.stack(maps).mean(0)
 

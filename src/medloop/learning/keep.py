@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,12 @@ def _holds(out: Path, part: str) -> bool:
 
 
 def _compare(out: Path, there: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
+    defaults = {f.name: f.default for f in fields(Recipe) if f.default is not MISSING}
     for key in mine:
-        if there.get(key) != mine[key]:
+        was = there.get(key, defaults.get(key))  # a setting that came later had its default
+        if was != mine[key]:
             raise InputError(
-                f"{out} holds work with {key} {there.get(key)}, not {mine[key]}: train into"
-                " another folder"
+                f"{out} holds work with {key} {was}, not {mine[key]}: train into another folder"
             )
 
 

@@ -10,12 +10,13 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from torch import Tensor, nn
 
-from medloop.learning.augment import Ranges, draw, recolor, to_input, warp
+from medloop.learning.augment import Change, Ranges, draw, recolor, to_input, warp
 from medloop.learning.datasets import Example
-from medloop.learning.loop import mixed_precision
 from medloop.learning.losses import rare_regions
 from medloop.learning.placed import placed, placed_bits
 from medloop.models.plan import Plan
+
+_WHOLE = 0.95  # resolution that is not worth a resampling
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,43 +43,23 @@ def load(examples: Sequence[Example], plan: Plan) -> OutlinedPictures:
     return OutlinedPictures(tuple(canvases), tuple(bits))
 
 
-def with_healthy(
-    sick: OutlinedPictures, healthy: Sequence[Example], plan: Plan, network: nn.Module
-) -> OutlinedPictures:
-    """Add photographs without lesions, and copies of the sick ones at their resolution.
-
-    Without the copies, a network could tell the healthy ones by their blur. The disc of a
-    healthy eye is where `network` sees it; its outline is not known otherwise.
-    """
-    canvases, bits = list(sick.canvases), list(sick.bits)
-    disc = plan.classes.index("OD")
-    factors = []
-    for example in healthy:
-        canvas, placement = placed(example, plan)
-        factors.append((placement.box[2] - placement.box[0]) / placement.size[1])
-        with mixed_precision(torch.device("cpu")):
-            seen = probabilities(network, canvas, plan)[disc] > 0.5
-        canvases.append(canvas)
-        bits.append(seen.astype(np.uint8) << disc)
-    factor = min(1.0, float(np.median(factors)))
-    for canvas, outlined in zip(sick.canvases, sick.bits, strict=True):
-        small = cv2.resize(canvas, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        size = (canvas.shape[1], canvas.shape[0])
-        canvases.append(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC))
-        bits.append(outlined)
-    return OutlinedPictures(tuple(canvases), tuple(bits))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class LesionBatches:
-    """One epoch of augmented crops, most of them around a lesion of a class drawn evenly."""
+    """One epoch of augmented crops, most of them around a lesion of a class drawn evenly.
+
+    A share of the crops shows healthy photographs: no lesion there, and of the disc, whose
+    outline nobody drew, nothing is asked (target -1).
+    """
 
     pictures: OutlinedPictures
+    healthy: tuple[UInt8[ndarray, "v u 3"], ...]
     plan: Plan
     ranges: Ranges
     size: tuple[int, int]
     batch: int
     steps: int
+    share: float  # of crops that show a healthy photograph
+    detail: float  # least share of the resolution that is shown
     focus: float = 0.7  # share of crops around an outlined pixel
 
     def __call__(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
@@ -89,8 +70,11 @@ class LesionBatches:
         for _ in range(self.steps):
             crops = []
             for _ in range(self.batch):
-                crops.append(self._one(int(order[n % len(order)]), where, rng))
-                n += 1
+                if self.healthy and rng.random() < self.share:
+                    crops.append(self._healthy(rng))
+                else:
+                    crops.append(self._sick(int(order[n % len(order)]), where, rng))
+                    n += 1
             x, y = (np.stack(part) for part in zip(*crops, strict=True))
             pixels = torch.from_numpy(x).contiguous(memory_format=torch.channels_last)
             yield pixels, torch.from_numpy(y)
@@ -106,23 +90,49 @@ class LesionBatches:
             where.append(found)
         return where
 
-    def _one(
+    def _sick(
         self, n: int, where: list[dict[int, ndarray]], rng: np.random.Generator
     ) -> tuple[Float[ndarray, "3 y x"], Float[ndarray, "c y x"]]:
-        rgb, bits = self.pictures.canvases[n], self.pictures.bits[n]
-        rows, columns = bits.shape
+        bits = self.pictures.bits[n]
+        center = self._anywhere(bits.shape, rng)
         if where[n] and rng.random() < self.focus:
             pixels = where[n][int(rng.choice(sorted(where[n])))]
             center = pixels[rng.integers(len(pixels))] + rng.uniform(-0.35, 0.35, 2) * self.size
-        else:
-            center = rng.uniform(0.2, 0.8, 2) * (columns, rows)
-        source = (float(center[0]), float(center[1]))
-        change = draw(rng, self.ranges, source=source, size=self.size)
-        moved = recolor(warp(rgb, change, size=self.size, smooth=True), change)
+        x, change = self._crop(self.pictures.canvases[n], center, rng)
         packed = warp(bits, change, size=self.size, smooth=False)
         channels = np.arange(len(self.plan.classes), dtype=np.uint8)[:, None, None]
-        target = ((packed[None] >> channels) & 1).astype(np.float32)
-        return to_input(moved, mean=self.plan.mean, scale=self.plan.scale), target
+        return x, ((packed[None] >> channels) & 1).astype(np.float32)
+
+    def _healthy(
+        self, rng: np.random.Generator
+    ) -> tuple[Float[ndarray, "3 y x"], Float[ndarray, "c y x"]]:
+        rgb = self.healthy[int(rng.integers(len(self.healthy)))]
+        x, _ = self._crop(rgb, self._anywhere(rgb.shape[:2], rng), rng)
+        target = np.zeros((len(self.plan.classes), *self.size), np.float32)
+        target[self.plan.classes.index("OD")] = -1
+        return x, target
+
+    @staticmethod
+    def _anywhere(size: tuple[int, ...], rng: np.random.Generator) -> ndarray:
+        return rng.uniform(0.2, 0.8, 2) * (size[1], size[0])
+
+    def _crop(
+        self, rgb: UInt8[ndarray, "v u 3"], center: ndarray, rng: np.random.Generator
+    ) -> tuple[Float[ndarray, "3 y x"], Change]:
+        source = (float(center[0]), float(center[1]))
+        change = draw(rng, self.ranges, source=source, size=self.size)
+        moved = warp(rgb, change, size=self.size, smooth=True)
+        moved = recolor(coarsen(moved, float(rng.uniform(self.detail, 1.0))), change)
+        return to_input(moved, mean=self.plan.mean, scale=self.plan.scale), change
+
+
+def coarsen(rgb: UInt8[ndarray, "y x 3"], share: float) -> UInt8[ndarray, "y x 3"]:
+    """Show a picture at a share (0..1) of its resolution, on the same pixels."""
+    if share > _WHOLE:
+        return rgb
+    size = (rgb.shape[1], rgb.shape[0])
+    small = cv2.resize(rgb, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC))
 
 
 def lesion_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:

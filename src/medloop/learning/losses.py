@@ -26,14 +26,16 @@ def rare_regions(logits_BCHW: Tensor, targets_BCHW: Tensor, *, gamma: float = 2.
 
     Lesions fill a thousandth of a picture, so the focal loss (Lin 2017) of a class is divided
     by its positive pixels, and Dice (Sudre 2017) is taken over the batch: most crops lack most
-    classes.
+    classes. Where a target is negative, nothing is known and nothing is asked.
     """
-    positives = targets_BCHW.sum(dim=(0, 2, 3))
-    entropy = F.binary_cross_entropy_with_logits(logits_BCHW, targets_BCHW, reduction="none")
-    focal = (1 - torch.exp(-entropy)) ** gamma * entropy
+    known = (targets_BCHW >= 0).float()
+    wanted = targets_BCHW * known
+    positives = wanted.sum(dim=(0, 2, 3))
+    entropy = F.binary_cross_entropy_with_logits(logits_BCHW, wanted, reduction="none")
+    focal = known * (1 - torch.exp(-entropy)) ** gamma * entropy
     focal = focal.sum(dim=(0, 2, 3)) / positives.clamp(min=_FEW_PIXELS)
-    probability = torch.sigmoid(logits_BCHW)
-    overlap = (probability * targets_BCHW).sum(dim=(0, 2, 3))
+    probability = torch.sigmoid(logits_BCHW) * known
+    overlap = (probability * wanted).sum(dim=(0, 2, 3))
     total = probability.sum(dim=(0, 2, 3)) + positives
     present = (positives > 0).float()
     dice = (1 - (2 * overlap + 1.0) / (total + 1.0)) * present

@@ -30,10 +30,13 @@ class Recipe:
         networks, ``"both"`` the mean of all of them.
     rate, head_rate
         AdamW's peak rate for the pretrained trunk and for new layers.
-    healthy_epochs, healthy_rate
-        After the first training, this many epochs at this rate in which every second crop shows
-        a photograph without retinopathy (lesions): outlined sets show sick eyes only, and a
-        network that has never seen a healthy one finds lesions in it.
+    healthy
+        Share of the crops that show photographs without retinopathy (lesions): outlined sets
+        show sick eyes only, and a network that has never seen a healthy one finds lesions in
+        it.
+    detail
+        Photographs are also shown at down to this share of their resolution (lesions), so that
+        healthy ones of a coarser set are not told by their blur.
     balance
         0 samples photographs evenly, 1 samples grades evenly (grading).
     """
@@ -51,8 +54,8 @@ class Recipe:
     balance: float = 0.4
     mixing: float = 0.0
     trunk: str = "lite0"
-    healthy_epochs: int = 0
-    healthy_rate: float = 3e-4
+    healthy: float = 0.0
+    detail: float = 1.0
     fixed_blocks: int = 0  # the stem and this many blocks keep their ImageNet weights
     widths: tuple[int, ...] = ()
     folds: str = "0,1,2,3,4"
@@ -67,11 +70,11 @@ def retina_grading() -> Recipe:
         name="retina_grading",
         plan=Plan(Task.GRADING, 604, scales=(Scale("ICDR", 5), Scale("DME", 3))),
         size=(512, 608),
-        epochs=20,
+        epochs=30,
         batch=8,
         steps=0,
         ranges=Ranges(rotation_deg=25, scale=0.12),
-        rate=7e-4,
+        rate=5e-4,
         fixed_blocks=3,
     )
 
@@ -81,14 +84,15 @@ def retina_lesions() -> Recipe:
     return Recipe(
         name="retina_lesions",
         plan=Plan(Task.LESIONS, 852, classes=LESION_CLASSES),
-        size=(384, 384),
-        epochs=24,
-        batch=6,
+        size=(448, 448),
+        epochs=40,
+        batch=5,
         steps=30,
         ranges=Ranges(rotation_deg=30, scale=0.15),
         rate=8e-4,
         head_rate=3e-3,
-        healthy_epochs=5,
+        healthy=0.2,
+        detail=0.7,
         fixed_blocks=3,
         widths=(16, 32, 48, 64, 96),
     )
@@ -143,6 +147,8 @@ _LIMITS = {
     "balance": (0.0, 1.0),
     "mixing": (0.0, 100.0),
     "fixed_blocks": (0, 100),
+    "healthy": (0.0, 1.0),
+    "detail": (0.1, 1.0),
     "of_folds": (2, 100),
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
@@ -141,29 +141,30 @@ class LesionTask:
     def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
         """Return one epoch's batches over the chosen examples, and their number."""
         recipe = self.recipe
-        taken = self.pictures.take(chosen.tolist())
         made = lesions.LesionBatches(
-            taken, recipe.plan, recipe.ranges, recipe.size, recipe.batch, recipe.steps
+            self.pictures.take(chosen.tolist()),
+            self.healthy_beside(chosen),
+            recipe.plan,
+            recipe.ranges,
+            recipe.size,
+            recipe.batch,
+            recipe.steps,
+            recipe.healthy,
+            recipe.detail,
         )
         return made, recipe.steps
+
+    def healthy_beside(self, chosen: Int[ndarray, " n"]) -> tuple[UInt8[ndarray, "v u 3"], ...]:
+        """Return the placed healthy photographs of the chosen examples' folds; maybe none."""
+        if not self.recipe.healthy:
+            return ()
+        folds = set(self.division.folds(self.recipe.of_folds)[chosen].tolist())
+        fold_of = zip(self.healthy, self.healthy_fold, strict=True)
+        return tuple(placed(e, self.recipe.plan)[0] for e, fold in fold_of if fold in folds)
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of one batch."""
         return lesions.lesion_loss(model, batch)
-
-    def restraint(
-        self, network: nn.Module, chosen: Int[ndarray, " n"], fold: int | None
-    ) -> Batches | None:
-        """Return batches half of healthy photographs, none of them of `fold`; if there are."""
-        recipe = self.recipe
-        shown = [e for e, f in zip(self.healthy, self.healthy_fold, strict=True) if f != fold]
-        if not shown or not recipe.healthy_epochs:
-            return None
-        taken = self.pictures.take(chosen.tolist())
-        mixed = lesions.with_healthy(taken, shown, recipe.plan, network)
-        return lesions.LesionBatches(
-            mixed, recipe.plan, recipe.ranges, recipe.size, recipe.batch, recipe.steps
-        )
 
     def healthy_tops(self, network: nn.Module, fold: int) -> list[list[float]]:
         """Highest probability of each class on each healthy photograph of a held-out fold."""

@@ -17,9 +17,9 @@ import medloop
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.card import PURPOSES, card_text
 from medloop.learning.keep import FREE, claim, write_text
-from medloop.learning.loop import Batches, Progress, Report, Run, Schedule, fit, save_whole
+from medloop.learning.loop import Progress, Report, Run, Schedule, fit, save_whole
 from medloop.learning.recipes import SHIPS, Recipe
-from medloop.learning.tasks import LearningTask, LesionTask, open_task
+from medloop.learning.tasks import LearningTask, open_task
 from medloop.models.bundle import CARD, PLAN, WEIGHTS, seal
 
 _FINAL = "final"
@@ -158,24 +158,6 @@ def _network(
     finished = _finished(order, part)
     if finished.is_file() and order.resume:
         return _loaded(task, finished)
-    network = _first_training(order, task, part, chosen, report)
-    fold = None if part == _FINAL else int(part.removeprefix("fold"))
-    if isinstance(task, LesionTask) and (batches := task.restraint(network, chosen, fold)):
-        rate, recipe = order.recipe.healthy_rate, order.recipe
-        schedule = Schedule(recipe.healthy_epochs, recipe.steps, rate, head_rate=2 * rate)
-        network = _fit(order, task, f"{part}.healthy", network, (batches, schedule), report)
-    save_whole(network.state_dict(), finished)
-    _first(order, part).unlink(missing_ok=True)
-    return network
-
-
-def _first_training(
-    order: Order, task: LearningTask, part: str, chosen: Int[ndarray, " n"], report: Report
-) -> nn.Module:
-    """Train a network from its pretrained weights, or load it if that is done."""
-    done = _first(order, part)
-    if done.is_file() and order.resume:
-        return _loaded(task, done)
     torch.manual_seed(order.seed)  # a network's first weights do not depend on those before it
     network = task.network()
     recipe = order.recipe
@@ -187,30 +169,13 @@ def _first_training(
         head_rate=recipe.head_rate,
         averaging=recipe.averaging,
     )
-    trained = _fit(order, task, part, network, (batches, schedule), report)
-    save_whole(trained.state_dict(), done)
-    return trained
-
-
-def _fit(
-    order: Order,
-    task: LearningTask,
-    name: str,
-    network: nn.Module,
-    what: tuple[Batches, Schedule],
-    report: Report,
-) -> nn.Module:
-    """Fit with a checkpoint that is removed when the fit is done."""
-    checkpoint = order.out / "work" / f"{name}.checkpoint"
+    checkpoint = order.out / "work" / f"{part}.checkpoint"
     run = Run(order.seed, order.device, checkpoint, order.resume)
-    trained = fit(network, what[0], task.loss, what[1], run, report)
+    trained = fit(network, batches, task.loss, schedule, run, report)
     trained.cpu()
+    save_whole(trained.state_dict(), finished)
     checkpoint.unlink(missing_ok=True)
     return trained
-
-
-def _first(order: Order, part: str) -> Path:
-    return order.out / "work" / f"{part}.first"
 
 
 def _finished(order: Order, part: str) -> Path:

@@ -26,6 +26,7 @@ _STAGES = (
 _SCALES = {"lite0": (1.0, 10), "lite1": (1.0, 11), "lite2": (1.1, 12)}
 _STEM, _HEAD = 32, 1280  # Lite variants leave both unscaled
 _NORM_EPSILON = 1e-3
+_POOL_FLOOR = 1e-6  # keeps the slope of the pooling finite where a channel is silent
 
 
 def _round_width(channels: int, width: float) -> int:
@@ -207,8 +208,10 @@ class GradingNet(nn.Module):
     """Ordinal grades of one picture, each with an exact class activation map.
 
     Each grade is read off cumulative logits, P(grade > k), linear in the pooled head features
-    (Frank & Hall 2001), so the map of one logit is the same weights applied before pooling
-    (CAM, Zhou 2016).
+    (Frank & Hall 2001). Pooling is the generalized mean with power 3 (Radenovic 2018): a lesion
+    that fills one place of many still counts. A place's part in the pooled feature is its cube
+    over the squared mean, so the same weights applied to these parts map the logit exactly
+    (after CAM, Zhou 2016).
     """
 
     def __init__(
@@ -224,13 +227,24 @@ class GradingNet(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Cumulative logits of all scales side by side, (B, sum of steps)."""
-        pooled = self.trunk(x_BCHW).mean(dim=(2, 3))
+        pooled = self.pool(self.trunk(x_BCHW))
         out: Tensor = self.classifier(self.dropout(pooled))
         return out
 
+    @staticmethod
+    def pool(features_BCHW: Tensor) -> Tensor:
+        """Generalized mean over places, (B, C)."""
+        cubes = features_BCHW.float() ** 3 + _POOL_FLOOR
+        return torch.pow(cubes.mean(dim=(2, 3)), 1 / 3)
+
     def activation(self, features_BCHW: Tensor) -> Tensor:
-        """Class activation map of every cumulative logit, (B, steps, H/32, W/32)."""
-        return F.conv2d(features_BCHW, self.classifier.weight[:, :, None, None])
+        """Each place's part in every cumulative logit, (B, steps, H/32, W/32).
+
+        The mean over places, plus the bias, is the logit.
+        """
+        cubes = features_BCHW.float() ** 3 + _POOL_FLOOR
+        parts = cubes / self.pool(features_BCHW)[:, :, None, None] ** 2
+        return F.conv2d(parts, self.classifier.weight[:, :, None, None])
 
 
 def _convolutions(c_in: int, c_out: int) -> nn.Sequential:
