@@ -1,0 +1,209 @@
+"""Contours become the voxels whose centers they enclose."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+
+from medloop.core.errors import InputError
+from medloop.core.geometry import Grid
+from medloop.dicom.annotations import AnnotationKind, read_annotation
+from medloop.dicom.read_rtstruct import fill, read_structures, structure_names
+from tests.dicom.slices import save
+
+FRAME = "2.25.9"
+
+
+def a_grid(shape=(5, 40, 48)) -> Grid:
+    affine = np.array(
+        [[0, 0, 0.7, -20], [0, 0.8, 0, -30], [2.5, 0, 0, 35], [0, 0, 0, 1]], float
+    )
+    return Grid(shape, affine, FRAME)
+
+
+def a_contour(points_mm: np.ndarray, kind="CLOSED_PLANAR") -> Dataset:
+    contour = Dataset()
+    contour.ContourGeometricType = kind
+    contour.NumberOfContourPoints = len(points_mm)
+    contour.ContourData = [f"{v:.6f}" for v in np.asarray(points_mm).reshape(-1)]
+    return contour
+
+
+def a_structure_set(structures: dict[str, list[Dataset]], frame=FRAME) -> Dataset:
+    data = Dataset()
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
+    data.SOPInstanceUID = "2.25.31"
+    data.StudyInstanceUID, data.SeriesInstanceUID = "2.25.6", "2.25.32"
+    data.Modality = "RTSTRUCT"
+    data.StructureSetROISequence, data.ROIContourSequence = [], []
+    for number, (name, contours) in enumerate(structures.items(), start=1):
+        roi, drawn = Dataset(), Dataset()
+        roi.ROINumber = drawn.ReferencedROINumber = number
+        roi.ROIName, roi.ReferencedFrameOfReferenceUID = name, frame
+        drawn.ContourSequence = contours
+        data.StructureSetROISequence.append(roi)
+        data.ROIContourSequence.append(drawn)
+    return data
+
+
+def a_circle(grid: Grid, k: float, center=(20.0, 24.0), radius_mm=8.0, points=360):
+    """Points in LPS mm of a circle around (row, column) of slice `k`."""
+    angle = np.arange(points) * 2 * np.pi / points
+    middle = grid.to_world(np.array([k, *center]))
+    return middle + radius_mm * np.stack(
+        [np.cos(angle), np.sin(angle), np.zeros(points)], axis=1
+    )
+
+
+def a_disk(grid: Grid, k: int, center=(20.0, 24.0), radius_mm=8.0) -> np.ndarray:
+    index = np.stack(np.indices(grid.shape[1:]), axis=-1).reshape(-1, 2)
+    world = grid.to_world(np.column_stack([np.full(len(index), float(k)), index]))
+    middle = grid.to_world(np.array([k, *center]))
+    return (np.linalg.norm(world - middle, axis=1) <= radius_mm).reshape(grid.shape[1:])
+
+
+def a_square(low: float, high: float) -> np.ndarray:
+    return np.array([[low, low], [low, high], [high, high], [high, low]])
+
+
+def test_a_square_fills_the_pixels_whose_centers_it_encloses():
+    expected = np.zeros((8, 8), bool)
+    expected[2:5, 2:5] = True
+    assert (fill([a_square(1.5, 4.5)], (8, 8)) == expected).all()
+
+
+def test_squares_that_share_an_edge_on_pixel_centers_share_no_pixel():
+    left = np.array([[1, 1], [1, 3], [5, 3], [5, 1]], float)
+    right = left + np.array([0, 2])
+    assert not (fill([left], (8, 8)) & fill([right], (8, 8))).any()
+    both = fill([left], (8, 8)) | fill([right], (8, 8))
+    assert (both == fill([np.array([[1, 1], [1, 5], [5, 5], [5, 1]], float)], (8, 8))).all()
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-5, 25, width=32), st.floats(-5, 25, width=32)),
+        min_size=3,
+        max_size=9,
+    )
+)
+def test_filling_agrees_with_points_in_polygon_of_scikit_image(points):
+    measure = pytest.importorskip("skimage.measure", reason="scikit-image is absent")
+    points = np.array(points, float)
+    row, column = np.indices((20, 20)).reshape(2, -1) + 0.123  # off all edges but by chance
+    inside = measure.points_in_poly(np.column_stack([row, column]), points)
+    ours = fill([points - 0.123], (20, 20)).reshape(-1)
+    nearest = np.full(row.shape, np.inf)
+    for start, end in zip(points, np.roll(points, -1, axis=0), strict=True):
+        nearest = np.minimum(nearest, _distance(np.column_stack([row, column]), start, end))
+    clear = nearest > 1e-4
+    assert (ours[clear] == inside[clear]).all()
+
+
+def _distance(at, start, end):
+    along = end - start
+    t = ((at - start) @ along / max(along @ along, 1e-30)).clip(0, 1)
+    return np.linalg.norm(at - (start + t[:, None] * along), axis=1)
+
+
+def test_a_circle_on_each_slice_makes_the_cylinder():
+    grid = a_grid()
+    contours = [a_contour(a_circle(grid, k)) for k in (1, 2, 3)]
+    mask = read_structures(a_structure_set({"cord": contours}), grid)["cord"]
+    for k in range(5):
+        expected = a_disk(grid, k) if k in (1, 2, 3) else np.zeros(grid.shape[1:], bool)
+        assert (mask[k] != expected).sum() <= 2  # a 360-gon is a little smaller
+
+
+def test_an_inner_contour_is_a_hole():
+    grid = a_grid()
+    contours = [
+        a_contour(a_circle(grid, 2)),
+        a_contour(a_circle(grid, 2, radius_mm=4.1)),
+    ]
+    mask = read_structures(a_structure_set({"wall": contours}), grid)["wall"][2]
+    expected = a_disk(grid, 2) & ~a_disk(grid, 2, radius_mm=4.1)
+    assert (mask != expected).sum() <= 3
+
+
+def test_a_keyhole_is_the_same_hole():
+    grid = a_grid()
+    outer, inner = a_circle(grid, 2), a_circle(grid, 2, radius_mm=4.1)
+    keyhole = np.concatenate([outer, outer[:1], inner[:1], inner[:0:-1], inner[:1]])
+    apart = a_structure_set({"wall": [a_contour(outer), a_contour(inner)]})
+    joined = a_structure_set({"wall": [a_contour(keyhole)]})
+    expected = read_structures(apart, grid)["wall"]
+    assert expected.sum() > 100
+    assert (read_structures(joined, grid)["wall"] == expected).all()
+
+
+def test_a_contour_stored_twice_counts_once():
+    grid = a_grid()
+    once = read_structures(a_structure_set({"a": [a_contour(a_circle(grid, 2))]}), grid)
+    twice = read_structures(a_structure_set({"a": [a_contour(a_circle(grid, 2))] * 2}), grid)
+    assert once["a"].any()
+    assert (once["a"] == twice["a"]).all()
+
+
+def test_a_plane_between_slices_goes_to_the_nearest_which_takes_the_nearest_plane():
+    grid = a_grid()
+    far = a_contour(a_circle(grid, 2.4, radius_mm=4.1))
+    near = a_contour(a_circle(grid, 1.9))
+    mask = read_structures(a_structure_set({"a": [far, near]}), grid)["a"]
+    assert (mask.any(axis=(1, 2)) == [False, False, True, False, False]).all()
+    assert (mask[2] != a_disk(grid, 2)).sum() <= 2
+
+
+def test_contours_beyond_the_image_are_cut_off():
+    grid = a_grid()
+    contours = [
+        a_contour(a_circle(grid, -1)),
+        a_contour(a_circle(grid, 0, center=(0.0, 0.0))),
+    ]
+    mask = read_structures(a_structure_set({"a": contours}), grid)["a"]
+    assert (mask[0] != a_disk(grid, 0, center=(0.0, 0.0))).sum() <= 2
+    assert not mask[1:].any()
+
+
+def test_open_contours_and_points_fill_nothing():
+    grid = a_grid()
+    contours = [
+        a_contour(a_circle(grid, 2), "OPEN_PLANAR"),
+        a_contour(np.zeros((1, 3)), "POINT"),
+    ]
+    assert read_structures(a_structure_set({"a": contours}), grid) == {}
+    assert not read_structures(a_structure_set({"a": contours}), grid, names=["a"])["a"].any()
+
+
+def test_a_sagittal_contour_is_refused():
+    grid = a_grid()
+    upright = a_circle(grid, 2)[:, [2, 1, 0]]
+    with pytest.raises(InputError, match=r"'a' crosses \d+\.\d slices"):
+        read_structures(a_structure_set({"a": [a_contour(upright)]}), grid)
+
+
+def test_a_foreign_frame_and_a_missing_structure_are_refused():
+    grid = a_grid()
+    contours = [a_contour(a_circle(grid, 2))]
+    with pytest.raises(InputError, match="another frame of reference"):
+        read_structures(a_structure_set({"a": contours}, frame="2.25.1"), grid)
+    with pytest.raises(InputError, match="no structure 'b'"):
+        read_structures(a_structure_set({"a": contours}), grid, names=["b"])
+    with pytest.raises(InputError, match="not an RT structure set"):
+        structure_names(Dataset())
+
+
+def test_an_annotation_says_its_names_and_series(tmp_path):
+    data = a_structure_set({"Cord": [], "Brain": []})
+    frame, study, series = Dataset(), Dataset(), Dataset()
+    series.SeriesInstanceUID = "2.25.5"
+    study.RTReferencedSeriesSequence = [series]
+    frame.RTReferencedStudySequence = [study]
+    data.ReferencedFrameOfReferenceSequence = [frame]
+    found = read_annotation(save(data, tmp_path / "rs.dcm"))
+    assert (found.kind, found.names, found.series) == (
+        AnnotationKind.RTSTRUCT,
+        {1: "Cord", 2: "Brain"},
+        ("2.25.5",),
+    )
