@@ -9,6 +9,8 @@ from medloop.core.errors import InputError, UnsuitableError
 from medloop.core.finding import Weights
 from medloop.core.image import Picture
 from medloop.core.study import Content
+from medloop.models.canvas import Placement
+from medloop.models.evidence import Outlined
 from medloop.models.plan import Plan, Scale, Task
 from medloop.models.retina import Grading
 from tests.clinical.cases import a_case
@@ -39,7 +41,7 @@ class NoPredictor:
 
 
 def a_grade(icdr=2, dme=2):
-    def answer(predictor, rgb, field, plan):
+    def answer(predictor, rgb, field, plan, opinion=None):
         icdr_shares, dme_shares = np.full(5, 0.05), np.full(3, 0.1)
         icdr_shares[icdr], dme_shares[dme] = 0.8, 0.8
         activation = np.zeros(rgb.shape[:2], np.float32)
@@ -51,15 +53,20 @@ def a_grade(icdr=2, dme=2):
 
 def found(masks):
     """A network that sees exactly these masks."""
-    return lambda predictor, rgb, field, plan: {
-        kind: mask.astype(np.float16) for kind, mask in masks.items()
-    }
+
+    def outline(predictor, rgb, field, plan):
+        maps = np.stack([masks[kind] for kind in plan.classes]).astype(np.float32)
+        rows, columns = rgb.shape[:2]
+        whole = Placement((rows, columns), (0, 0, columns, rows), (rows, columns), (0, 0))
+        return Outlined(maps, whole, plan)
+
+    return outline
 
 
 def an_analysis(masks, *, icdr=2, dme=2, **changes):
     grading = Plan(Task.GRADING, 640, scales=(Scale("ICDR", 5), Scale("DME", 3)))
     lesions = Plan(Task.LESIONS, 1024, classes=KINDS, thresholds=(0.5,) * 5)
-    options = {"grade": a_grade(icdr, dme), "segment": found(masks), **changes}
+    options = {"grade": a_grade(icdr, dme), "outline": found(masks), **changes}
     return RetinaAnalysis(
         Network(NoPredictor(), grading, Weights("retina_grading", "1", "a" * 64)),
         Network(NoPredictor(), lesions, Weights("retina_lesions", "1", "b" * 64)),
@@ -194,7 +201,7 @@ def test_pictures_that_are_no_retina_are_unsuitable(array, reason):
 
 
 def test_an_answer_that_is_no_number_is_refused(eye):
-    def broken(predictor, rgb, field, plan):
+    def broken(predictor, rgb, field, plan, opinion):
         return replace(
             a_grade()(predictor, rgb, field, plan), dme_probabilities=np.full(3, np.nan)
         )

@@ -3,14 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from medloop.apps.console import UsageError
 from medloop.apps.settings import Settings
 from medloop.workflow.ports import Analysis
-
-if TYPE_CHECKING:  # heavy, and wanted only once an analysis is built
-    from medloop.clinical.retina.analysis import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +19,20 @@ class Offer:
 
 
 def _retina(settings: Settings) -> Analysis:
-    from medloop.clinical.retina.analysis import RetinaAnalysis
+    from medloop.apps.bundles import find_bundle, open_network
+    from medloop.clinical.retina.analysis import Network, RetinaAnalysis
+    from medloop.models.evidence import open_forest
 
+    grading = find_bundle("retina_grading", settings)
+    lesions = find_bundle("retina_lesions", settings)
+    forest = open_forest(grading, lesions) if grading.plan.reads else None
+    graded = open_network(grading, settings), grading.plan, grading.identity
     return RetinaAnalysis(
-        grading=_network("retina_grading", settings),
-        lesions=_network("retina_lesions", settings),
+        grading=Network(*graded, forest),
+        lesions=Network(open_network(lesions, settings), lesions.plan, lesions.identity),
         now=lambda: datetime.now(UTC),
         four_classes=settings.four_class == "yes",
     )
-
-
-def _network(name: str, settings: Settings) -> "Network":
-    from medloop.apps.bundles import find_bundle, open_network
-    from medloop.clinical.retina.analysis import Network
-
-    bundle = find_bundle(name, settings)
-    return Network(open_network(bundle, settings), bundle.plan, bundle.identity)
 
 
 OFFERS: Mapping[str, Offer] = {

@@ -11,6 +11,7 @@ from medloop.apps.console import Exit, UsageError, note, say
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
 from medloop.models.bundle import INT8_WEIGHTS, Bundle, load_bundle, shipped_bundles
+from medloop.models.evidence import SecondReader, open_forest
 from medloop.models.predict import Precision, Predictor, open_predictor
 
 
@@ -58,6 +59,23 @@ def open_network(bundle: Bundle, settings: Settings) -> Predictor:
     if precision == Precision.INT8 and not (bundle.folder / INT8_WEIGHTS).is_file():
         raise UsageError(f"bundle {bundle.name} has no INT8 weights; use --precision fp32")
     return open_predictor(bundle, precision=precision)
+
+
+def open_second(bundle: Bundle, settings: Settings) -> SecondReader | None:
+    """Open the reader of lesions that a bundle asks for a second opinion, if it asks one.
+
+    Raises
+    ------
+    UsageError
+        If the bundle it reads is not here.
+    InputError
+        If that bundle has other weights than those it was trained with.
+    """
+    if not bundle.plan.reads:
+        return None
+    lesions = find_bundle(bundle.plan.reads, settings)
+    forest = open_forest(bundle, lesions)
+    return SecondReader(forest, open_network(lesions, settings), lesions.plan)
 
 
 def list_bundles(settings: Settings) -> tuple[Listed, ...]:

@@ -133,6 +133,12 @@ def _train_options(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="same seed, same weights (on CPU)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--lesions",
+        type=Path,
+        metavar="RUN",
+        help="folder of a retina_lesions training: its lesions give a second opinion of grades",
+    )
 
 
 def _train(options: Namespace, _settings: Settings) -> Exit:
@@ -256,8 +262,8 @@ COMMANDS = (
         _train_options,
         _train,
         (
-            "retina_grading --data idrid/grading -o bundle --seed 1",
-            "retina_lesions --data idrid/lesions -o bundle --set epochs=5 --device cpu",
+            "retina_lesions --data idrid -o lesions --set epochs=5 --device cpu",
+            "retina_grading --data idrid -o grading --lesions lesions --seed 1",
         ),
     ),
     Command(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from medloop.apps.bundles import find_bundle
+from medloop.apps.bundles import find_bundle, open_second
 from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.apps.output import require_folder
 from medloop.apps.settings import Settings
@@ -34,9 +34,15 @@ def train(options: Namespace) -> Exit:
     require_folder(options.out)
     recipe = recipe_named(options.recipe, dict(_pair(text) for text in options.overrides))
     order = Order(
-        recipe, options.data, options.out, options.seed, options.device, options.resume
+        recipe,
+        options.data,
+        options.out,
+        options.seed,
+        options.device,
+        options.resume,
+        options.lesions,
     )
-    if learn(order, report=_note_epoch) is None:
+    if learn(order, report=_note_epoch, count=_note_read) is None:
         note(f"{options.out}: folds are kept; a bundle comes with the final network")
         return Exit.DONE
     say(str(options.out))
@@ -50,6 +56,11 @@ def _note_epoch(milestone: "Milestone") -> None:
         f"{milestone.part} epoch {done.epoch}/{done.epochs} loss {done.loss:.4f}"
         f" {done.seconds:.1f} s, {left} left"
     )
+
+
+def _note_read(done: int, total: int) -> None:
+    if done % 50 == 0 or done == total:
+        note(f"lesions of {done}/{total} photographs read")
 
 
 def evaluate(options: Namespace, settings: Settings) -> Exit:
@@ -67,7 +78,12 @@ def evaluate(options: Namespace, settings: Settings) -> Exit:
     bundle = find_bundle(options.bundle, settings)
     with progress("photographs") as report:
         measured = measure(
-            bundle, options.data, options.out, split=options.split, report=report
+            bundle,
+            options.data,
+            options.out,
+            split=options.split,
+            second=open_second(bundle, settings),
+            report=report,
         )
     for warning in measured.warnings:
         note(f"medloop: {warning}")

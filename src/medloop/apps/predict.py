@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from medloop.apps.batch import Batch, Input, open_batch
-from medloop.apps.bundles import find_bundle, open_network
+from medloop.apps.bundles import find_bundle, open_network, open_second
 from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.apps.output import require_folder, write_whole
 from medloop.apps.settings import Settings
@@ -24,6 +24,7 @@ from medloop.core.image import Picture
 from medloop.files.nifti import write_nifti
 from medloop.imaging.fundus import Field, find_field
 from medloop.models.canvas import place
+from medloop.models.evidence import SecondReader
 from medloop.models.plan import Plan, Task
 from medloop.models.predict import Predictor
 from medloop.models.retina import (
@@ -31,6 +32,7 @@ from medloop.models.retina import (
     grade_canvas,
     grade_of,
     grade_probabilities,
+    joined,
     segment,
 )
 
@@ -58,7 +60,9 @@ def predict(
     if probabilities and plan.task is not Task.LESIONS:
         raise UsageError(f"--probabilities is for networks that segment; {bundle.name} grades")
     predictor = open_network(bundle, settings)
-    keep = _Table(out, plan) if plan.task is Task.GRADING else _Maps(out, plan, probabilities)
+    keep: _Table | _Maps = _Maps(out, plan, probabilities)
+    if plan.task is Task.GRADING:
+        keep = _Table(out, plan, open_second(bundle, settings))
     with open_batch(inputs) as batch:
         if not (batch.found or batch.bad or batch.unsuitable):
             raise UsageError("there is no picture among the inputs")
@@ -89,15 +93,18 @@ def _predict(batch: Batch, predictor: Predictor, keep: "_Table | _Maps") -> Exit
 class _Table:
     """Collects grades; the rows of predictions.csv are in the order of the inputs."""
 
-    def __init__(self, out: Path, plan: Plan) -> None:
+    def __init__(self, out: Path, plan: Plan, second: SecondReader | None) -> None:
         self._path = out / "predictions.csv"
         self._plan = plan
+        self._second = second
         self._rows: list[list[str | int | float]] = []
 
     def add(self, item: Input, predictor: Predictor, picture: Picture) -> None:
         """Grade one picture on every scale of the bundle."""
-        canvas, _ = place(*seen(picture), self._plan)
+        rgb, field = seen(picture)
+        canvas, _ = place(rgb, field, self._plan)
         logits, _ = grade_canvas(predictor, canvas, self._plan)
+        logits = joined(logits, self._second.read(rgb, field) if self._second else None)
         row: list[str | int | float] = [item.name]
         for above in exceedance(logits, self._plan):
             shares = grade_probabilities(above)

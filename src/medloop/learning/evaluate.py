@@ -32,12 +32,13 @@ from medloop.learning.figures import (
 )
 from medloop.learning.keep import write_text
 from medloop.learning.page import Curve, Page, Table, render
-from medloop.learning.placed import placed, placed_bits
+from medloop.learning.placed import placed, placed_bits, with_field
 from medloop.models.bundle import Bundle
-from medloop.models.canvas import normalize
+from medloop.models.canvas import normalize, place
+from medloop.models.evidence import SecondReader
 from medloop.models.plan import Plan, Task
 from medloop.models.predict import Predictor, open_predictor
-from medloop.models.retina import grade_canvas
+from medloop.models.retina import grade_canvas, joined
 
 Count = Callable[[int, int], None]  # photographs done, of all
 _DRAWS = 1000
@@ -59,11 +60,13 @@ def evaluate(
     out: Path,
     *,
     split: str | None = None,
+    second: SecondReader | None = None,
     report: Count = lambda _done, _all: None,
 ) -> Evaluation:
     """Measure a bundle on labelled photographs; write ``metrics.json`` and ``report.html``.
 
-    `split` names a fold of the bundle's ``folds/split.json``, such as ``"fold0"``.
+    `split` names a fold of the bundle's ``folds/split.json``, such as ``"fold0"``; `second` is
+    the reader of lesions that the bundle asks, if it asks one.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def evaluate(
     trained = _split_of(bundle)
     chosen = _chosen(examples, bundle, trained, split)
     predictor = open_predictor(bundle)
-    measured = measure(bundle.plan, predictor, chosen, report=report)
+    measured = measure(bundle.plan, predictor, chosen, second=second, report=report)
     measured = replace(measured, warnings=_warnings(chosen, trained))
     record = _record(bundle, chosen, split, measured)
     write_text(out / "metrics.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
@@ -102,21 +105,30 @@ def measure(
     predictor: Predictor,
     examples: Sequence[Example],
     *,
+    second: SecondReader | None = None,
     report: Count = lambda _done, _all: None,
 ) -> Evaluation:
     """Run a network over labelled photographs and take its figures."""
     rng = np.random.default_rng(0)
     if plan.task is Task.GRADING:
-        return _grading(plan, [_grades(plan, predictor, examples, report)], rng)
+        predictions = _grades(plan, predictor, second, examples, report)
+        return _grading(plan, [predictions], rng)
     return _lesions(plan, [_scores(plan, predictor, examples, report)], rng)
 
 
 def _grades(
-    plan: Plan, predictor: Predictor, examples: Sequence[Example], report: Count
+    plan: Plan,
+    predictor: Predictor,
+    second: SecondReader | None,
+    examples: Sequence[Example],
+    report: Count,
 ) -> Predictions:
     logits = []
     for n, example in enumerate(examples):
-        logits.append(grade_canvas(predictor, placed(example, plan)[0], plan)[0])
+        rgb, field = with_field(example)
+        canvas, _ = place(rgb, field, plan)
+        opinion = second.read(rgb, field) if second else None
+        logits.append(joined(grade_canvas(predictor, canvas, plan)[0], opinion))
         report(n + 1, len(examples))
     return {"truth": [e.grades for e in examples], "logits": np.stack(logits)}
 

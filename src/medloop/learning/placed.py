@@ -5,19 +5,24 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from medloop.core.errors import InputError
-from medloop.imaging.fundus import find_field
+from medloop.imaging.fundus import Field, find_field
 from medloop.learning.datasets import Example, read_mask, read_rgb
 from medloop.models.canvas import Placement, place
 from medloop.models.plan import Plan
 
 
-def placed(example: Example, plan: Plan) -> tuple[UInt8[ndarray, "v u 3"], Placement]:
-    """Read a photograph and place it; `InputError` names one without a field of view."""
+def with_field(example: Example) -> tuple[UInt8[ndarray, "y x 3"], Field]:
+    """Read a photograph and find its field; `InputError` names one that has none."""
     rgb = read_rgb(example.path)
     field = find_field(rgb)
     if field is None:
         raise InputError(f"{example.path.name} shows no fundus field")
-    return place(rgb, field, plan)
+    return rgb, field
+
+
+def placed(example: Example, plan: Plan) -> tuple[UInt8[ndarray, "v u 3"], Placement]:
+    """Read a photograph onto a plan's canvas."""
+    return place(*with_field(example), plan)
 
 
 def placed_bits(

@@ -29,6 +29,7 @@ from medloop.learning.placed import placed
 from medloop.learning.recipes import Recipe
 from medloop.models.nets import EfficientNetLite, GradingNet, LiteUNet
 from medloop.models.plan import Plan, Task
+from medloop.models.retina import joined
 
 # One fold's out-of-fold predictions as kept in JSON: parallel lists, an entry a case.
 Predictions = Mapping[str, Any]
@@ -41,11 +42,19 @@ class Division:
     groups: Int[ndarray, " m"]
     strata: tuple[tuple[int, ...], ...]
     own: Int[ndarray, " n"]
+    sisters: Mapping[str, int]  # where those of the other set stand, by name
 
     def folds(self, count: int) -> Int[ndarray, " n"]:
         """Return the fold of each own photograph, by group and evenly over strata."""
-        every = stratified_folds(self.groups, self.strata, folds=count, seed=0)
-        return every[self.own]
+        return self._every(count)[self.own]
+
+    def sister_folds(self, count: int) -> Mapping[str, int]:
+        """Return the fold of each photograph of the other set, by name."""
+        every = self._every(count)
+        return {name: int(every[place]) for name, place in self.sisters.items()}
+
+    def _every(self, count: int) -> Int[ndarray, " m"]:
+        return stratified_folds(self.groups, self.strata, folds=count, seed=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +101,16 @@ class GradingTask:
             "name": [self.examples[n].name for n in chosen],
             "truth": [list(self.examples[n].grades) for n in chosen],
             "logits": np.round(logits.astype(float), 4).tolist(),
+        }
+
+    def beside(self, alone: Predictions, opinion: Float[ndarray, "n k"]) -> Predictions:
+        """Join the network's predictions with a second reader's P(grade > k)."""
+        logits = [joined(np.array(a), b) for a, b in zip(alone["logits"], opinion, strict=True)]
+        return {
+            **alone,
+            "logits": np.round(logits, 4).tolist(),
+            "network_logits": alone["logits"],
+            "opinion": np.round(opinion, 4).tolist(),
         }
 
     def calibrate(self, plan: Plan, predictions: Sequence[Predictions]) -> Plan:
@@ -263,6 +282,7 @@ def _divide(own: Sequence[Example], sisters: Sequence[Example]) -> Division:
         groups_of(everything),
         tuple(e.grades or (-1, -1) for e in everything),
         np.array([place[id(e)] for e in own]),
+        {e.name: place[id(e)] for e in sisters},
     )
 
 

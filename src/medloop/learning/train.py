@@ -19,8 +19,9 @@ from medloop.learning.card import PURPOSES, card_text
 from medloop.learning.keep import FREE, claim, write_text
 from medloop.learning.loop import Progress, Report, Run, Schedule, fit, save_whole
 from medloop.learning.recipes import SHIPS, Recipe
-from medloop.learning.tasks import LearningTask, open_task
-from medloop.models.bundle import CARD, PLAN, WEIGHTS, seal
+from medloop.learning.second import Second, open_second
+from medloop.learning.tasks import GradingTask, LearningTask, open_task
+from medloop.models.bundle import CARD, FOREST, PLAN, WEIGHTS, seal
 
 _FINAL = "final"
 
@@ -35,6 +36,7 @@ class Order:
     seed: int = 0
     device: str = "cpu"
     resume: bool = False
+    lesions: Path | None = None  # a training of `retina_lesions`, for a second reader of grades
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,21 @@ class Milestone:
 
 
 Say = Callable[[Milestone], None]
+Count = Callable[[int, int], None]  # photographs done, of all
 
 
-def train(order: Order, *, report: Say = lambda _milestone: None) -> Path | None:
+def train(
+    order: Order,
+    *,
+    report: Say = lambda _milestone: None,
+    count: Count = lambda _done, _all: None,
+) -> Path | None:
     """Cross-validate, train the final network and write a bundle to ``order.out``.
 
     Out-of-fold predictions accumulate in ``out/folds``, so folds may be run on different days;
     checkpoints and finished networks stay in ``out/work``, beside the settings they were made
-    with. Returns the bundle, or None where the networks it ships are not all trained yet.
+    with. `count` hears of photographs whose lesions are read for the second reader of grades.
+    Returns the bundle, or None where the networks it ships are not all trained yet.
 
     Raises
     ------
@@ -76,6 +85,7 @@ def train(order: Order, *, report: Say = lambda _milestone: None) -> Path | None
     claim(order.out, order.recipe, seed=order.seed, parts=parts, resume=order.resume)
     task = open_task(order.recipe, order.data)
     fold_of = _split(order, task)
+    second = _second(order, task, count)
     for number, part in enumerate(parts):
 
         def say(progress: Progress, part: str = part, number: int = number) -> None:
@@ -84,10 +94,10 @@ def train(order: Order, *, report: Say = lambda _milestone: None) -> Path | None
         if part == _FINAL:
             _network(order, task, part, np.arange(len(fold_of)), say)
         else:
-            _cross_validate(order, task, part, fold_of, say)
+            _cross_validate(order, task, second, part, say)
     if order.recipe.ship != "folds" and not _finished(order, _FINAL).is_file():
         return None
-    _bundle(order, task, fold_of)
+    _bundle(order, task, second, len(fold_of))
     return order.out
 
 
@@ -135,12 +145,22 @@ def _split(order: Order, task: LearningTask) -> Int[ndarray, " n"]:
     return fold_of
 
 
+def _second(order: Order, task: LearningTask, count: Count) -> Second | None:
+    if order.lesions is None:
+        return None
+    if not isinstance(task, GradingTask):
+        raise InputError(f"{order.recipe.name} takes no second reader: leave out --lesions")
+    return open_second(order.lesions, task, order.out, order.seed, count)
+
+
 def _cross_validate(
-    order: Order, task: LearningTask, part: str, fold_of: Int[ndarray, " n"], report: Report
+    order: Order, task: LearningTask, second: Second | None, part: str, report: Report
 ) -> None:
     path = order.out / "folds" / f"{part}.json"
-    if path.is_file() and order.resume:
+    reads = "" if second is None else second.evidence_id(part)
+    if order.resume and path.is_file() and _evidence_of(path) == reads:
         return
+    fold_of = task.division.folds(order.recipe.of_folds)
     is_out = fold_of == int(part.removeprefix("fold"))
     if not is_out.any() or is_out.all():
         raise InputError(
@@ -148,7 +168,15 @@ def _cross_validate(
         )
     network = _network(order, task, part, np.flatnonzero(~is_out), report)
     held_out = np.flatnonzero(is_out)
-    write_text(path, json.dumps(task.predict(network, held_out)) + "\n")
+    predictions = task.predict(network, held_out)
+    if second is not None:
+        predictions = second.beside(part, predictions, is_out)
+    write_text(path, json.dumps(predictions) + "\n")
+
+
+def _evidence_of(path: Path) -> str:
+    """Name the weights that read the lesions for these predictions; empty if none did."""
+    return str(json.loads(path.read_text(encoding="utf-8")).get("evidence", ""))
 
 
 def _network(
@@ -192,7 +220,7 @@ def _loaded(task: LearningTask, path: Path) -> nn.Module:
     return network.eval()
 
 
-def _bundle(order: Order, task: LearningTask, fold_of: Int[ndarray, " n"]) -> None:
+def _bundle(order: Order, task: LearningTask, second: Second | None, cases: int) -> None:
     """Calibrate on out-of-fold predictions, export, and write the card."""
     recipe, out = order.recipe, order.out
     members = _members(order, task)
@@ -202,12 +230,14 @@ def _bundle(order: Order, task: LearningTask, fold_of: Int[ndarray, " n"]) -> No
     figures = task.figures(plan, predictions, np.random.default_rng(order.seed))
     task.export(members, out / f"{WEIGHTS}.part")
     (out / f"{WEIGHTS}.part").replace(out / WEIGHTS)
+    if second is not None:
+        plan = second.export(plan, out / FOREST)
     write_text(out / PLAN, plan.to_json())
     text = card_text(
         name=recipe.name,
         version=medloop.__version__,
         purpose=PURPOSES[recipe.name],
-        training=_training(order, len(fold_of), len(members)),
+        training=_training(order, cases, len(members)),
         figures=figures,
         figures_how=(
             f"out of fold on {len(done)} of {recipe.of_folds} folds by photograph (copies share"
@@ -236,6 +266,7 @@ def _training(order: Order, cases: int, members: int) -> Mapping[str, Any]:
     return {
         "command": (
             f"medloop train {order.recipe.name} --data DIR -o BUNDLE --seed {order.seed}"
+            + (" --lesions RUN" if order.lesions else "")
         ),
         "cases": cases,
         "networks": members,

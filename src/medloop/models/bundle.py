@@ -1,7 +1,8 @@
 """A bundle: a folder with everything needed to run one trained network, and to trust it.
 
-``card.toml`` (what it is for, how it was made, how good it is), ``plan.json``, ``weights.onnx``
-and ``hashes.json`` (SHA-256 of each of them, checked on every load).
+``card.toml`` (what it is for, how it was made, how good it is), ``plan.json``, the weights in
+``weights.onnx``, ``forest.onnx`` where trees read another bundle's maps, and ``hashes.json``
+(SHA-256 of each of them, checked on every load).
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from medloop.models.plan import Plan, plan_from_json
 
 CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
 INT8_WEIGHTS = "weights.int8.onnx"
+FOREST = "forest.onnx"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +38,12 @@ class Bundle:
     def weights(self) -> Path:
         """FP32 weights, ONNX."""
         return self.folder / WEIGHTS
+
+    @property
+    def forest(self) -> Path | None:
+        """The second reader's trees, ONNX; None where the network answers alone."""
+        path = self.folder / FOREST
+        return path if self.plan.reads and path.is_file() else None
 
     @property
     def identity(self) -> Weights:
@@ -93,7 +101,7 @@ def verify(folder: Path) -> None:
 
 def seal(folder: Path) -> None:
     """Write ``hashes.json`` over the files a bundle has now."""
-    names = [n for n in (CARD, PLAN, WEIGHTS, INT8_WEIGHTS) if (folder / n).is_file()]
+    names = [n for n in (CARD, PLAN, WEIGHTS, INT8_WEIGHTS, FOREST) if (folder / n).is_file()]
     digests = {name: sha256_of(folder / name) for name in names}
     (folder / HASHES).write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
 

@@ -48,6 +48,9 @@ class Plan:
     peaks
         Probability that the surest pixel of a lesion must reach for the lesion to be reported;
         empty for the thresholds themselves (lesions).
+    reads, reads_sha256
+        Name and weights' SHA-256 of the bundle whose lesion maps give a second opinion; empty
+        where the network answers alone (grading).
     """
 
     task: Task
@@ -61,6 +64,8 @@ class Plan:
     temperature: tuple[float, ...] = ()
     thresholds: tuple[float, ...] = ()
     peaks: tuple[float, ...] = ()
+    reads: str = ""
+    reads_sha256: str = ""
 
     def to_json(self) -> str:
         """Write as JSON."""
@@ -92,6 +97,8 @@ def plan_from_json(text: str) -> Plan:
             temperature=tuple(float(t) for t in raw["temperature"]),
             thresholds=tuple(float(t) for t in raw["thresholds"]),
             peaks=tuple(float(p) for p in raw.get("peaks", ())),
+            reads=str(raw.get("reads", "")),
+            reads_sha256=str(raw.get("reads_sha256", "")),
         )
     except (KeyError, TypeError, ValueError) as why:
         raise InputError(f"plan.json is not a plan: {type(why).__name__} {why}") from why

@@ -48,6 +48,11 @@ def open_predictor(
         if not twin.is_file():
             raise InputError(f"bundle {bundle.name} has no INT8 weights; use --precision fp32")
         path = twin
+    return open_weights(path, engine=engine)
+
+
+def open_weights(path: Path, *, engine: str = "auto") -> Predictor:
+    """Load an ONNX file into an engine, ``"openvino"`` or ``"onnxruntime"``."""
     if engine == "auto":
         engine = "openvino" if importlib.util.find_spec("openvino") else "onnxruntime"
     if engine == "openvino":

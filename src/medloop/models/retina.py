@@ -11,9 +11,11 @@ from numpy import ndarray
 from medloop.core.errors import InputError
 from medloop.imaging.fundus import Field
 from medloop.models.canvas import normalize, place, unplace
+from medloop.models.evidence import outline
 from medloop.models.plan import Plan, Task
 from medloop.models.predict import Predictor
 
+_SURE = 1e-4  # no reader is surer than this
 _STRONG_LOGITS = 6.0  # what a place adds that alone would turn "surely not" into "surely"
 
 
@@ -35,17 +37,22 @@ class Grading:
 
 
 def grade(
-    predictor: Predictor, rgb: UInt8[ndarray, "y x 3"], field: Field, plan: Plan
+    predictor: Predictor,
+    rgb: UInt8[ndarray, "y x 3"],
+    field: Field,
+    plan: Plan,
+    opinion: Float[ndarray, " k"] | None = None,
 ) -> Grading:
     """Grade retinopathy (ICDR 0-4) and macular edema (0-2).
 
-    The answer is the mean of the photograph's and its mirror image's.
+    The network's answer is the mean of the photograph's and its mirror image's. Where the
+    lesions give an `opinion` (`models.evidence`), it counts as much as the network's.
     """
     if plan.task is not Task.GRADING:
         raise InputError(f"plan is for {plan.task}, not {Task.GRADING}")
     canvas, placement = place(rgb, field, plan)
     logits, maps = grade_canvas(predictor, canvas, plan)
-    above = exceedance(logits, plan)
+    above = exceedance(joined(logits, opinion), plan)
     icdr, dme = (grade_of(p) for p in above[:2])
     step = min(max(icdr, 1), len(above[0])) - 1
     shown = _stretch(maps[step], canvas.shape[:2])
@@ -69,6 +76,17 @@ def grade_canvas(
     logits = (straight["logits"][0] + mirrored["logits"][0]) / 2
     maps = (straight["activation"][0] + mirrored["activation"][0][..., ::-1]) / 2
     return logits, maps
+
+
+def joined(
+    logits: Float[ndarray, " k"], opinion: Float[ndarray, " k"] | None
+) -> Float[ndarray, " k"]:
+    """Log-odds of the mean of two readers' P(grade > k); the first's alone without a second."""
+    if opinion is None:
+        return logits
+    both = (1 / (1 + np.exp(-logits.astype(np.float64))) + opinion) / 2
+    both = np.clip(both, _SURE, 1 - _SURE)
+    return np.log(both / (1 - both))
 
 
 def exceedance(logits: Float[ndarray, " k"], plan: Plan) -> list[Float[ndarray, " s"]]:
@@ -97,14 +115,7 @@ def segment(
     predictor: Predictor, rgb: UInt8[ndarray, "y x 3"], field: Field, plan: Plan
 ) -> Mapping[str, Float16[ndarray, "y x"]]:
     """Probability of each lesion class and of the disc, on the photograph's pixels."""
-    if plan.task is not Task.LESIONS:
-        raise InputError(f"plan is for {plan.task}, not {Task.LESIONS}")
-    canvas, placement = place(rgb, field, plan)
-    maps = predictor.run(normalize(canvas, plan))["probability"][0]
-    return {
-        name: unplace(maps[c], placement).astype(np.float16)
-        for c, name in enumerate(plan.classes)
-    }
+    return outline(predictor, rgb, field, plan).on_picture()
 
 
 def _stretch(activation: Float[ndarray, "v u"], size: tuple[int, ...]) -> Float[ndarray, "y x"]:

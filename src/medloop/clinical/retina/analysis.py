@@ -1,7 +1,7 @@
 """The retina analysis: from one photograph to a graded, explained result. Pure."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -42,24 +42,30 @@ from medloop.imaging.suitability import (
     require_retina,
 )
 from medloop.imaging.vessels import View, open_view
+from medloop.models.evidence import Outlined, evidence, fovea_of, opinion, outline
 from medloop.models.plan import Plan
 from medloop.models.predict import Predictor
-from medloop.models.retina import Grading, grade, segment
+from medloop.models.retina import Grading, grade
 
 PHOTOGRAPHIC = frozenset({"", "OP", "XC", "SC", "OT"})
 
 Rgb = UInt8[ndarray, "y x 3"]
-Grade = Callable[[Predictor, Rgb, Field, Plan], Grading]
-Segmenting = Callable[[Predictor, Rgb, Field, Plan], Mapping[str, Float[ndarray, "y x"]]]
+Opinion = Float[ndarray, " k"] | None
+Grade = Callable[[Predictor, Rgb, Field, Plan, Opinion], Grading]
+Outlining = Callable[[Predictor, Rgb, Field, Plan], Outlined]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A bundle ready to answer: its predictor, its plan, and whom to blame."""
+    """A bundle ready to answer: its predictor, its plan, and whom to blame.
+
+    `forest` reads the grade off the lesions, where the bundle has one.
+    """
 
     predictor: Predictor
     plan: Plan
     identity: Weights
+    forest: Predictor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +81,7 @@ class RetinaAnalysis:
     now: Callable[[], datetime]
     clock: Callable[[], float] = time.perf_counter
     grade: Grade = grade
-    segment: Segmenting = segment
+    outline: Outlining = outline
     four_classes: bool = False
 
     @property
@@ -117,11 +123,18 @@ class RetinaAnalysis:
         picture = _picture(case)
         rgb, field, view = _prepare(picture)
         prepared = self.clock()
-        grading = self.grade(self.grading.predictor, rgb, field, self.grading.plan)
-        maps = self.segment(self.lesions.predictor, rgb, field, self.lesions.plan)
+        outlined = self.outline(self.lesions.predictor, rgb, field, self.lesions.plan)
+        maps = outlined.on_picture()
+        landmarks = find_landmarks(view, disc_map=maps.get("OD"))
+        grading = self.grade(
+            self.grading.predictor,
+            rgb,
+            field,
+            self.grading.plan,
+            self._opinion(outlined, landmarks),
+        )
         _require_finite(grading, self.grading.identity)
         inferred = self.clock()
-        landmarks = find_landmarks(view, disc_map=maps.get("OD"))
         scene = Scene(picture.size, field, landmarks, picture.spacing_mm)
         plan = self.lesions.plan
         limits = {
@@ -167,6 +180,12 @@ class RetinaAnalysis:
                 "post": self.clock() - inferred,
             },
         )
+
+    def _opinion(self, outlined: Outlined, landmarks: Landmarks) -> Opinion:
+        """Ask the lesions for the grade, if the bundle does."""
+        if self.grading.forest is None:
+            return None
+        return opinion(self.grading.forest, evidence(outlined, fovea_of(landmarks)))
 
     @property
     def _version(self) -> str:
