@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medloop.imaging.resample import regularize
+from medloop.imaging.resample import regularize, resize
 
 STEPS = np.array([[0.0, 0.5, 0.0], [0.75, 0.0, 0.0]])
 
@@ -56,3 +56,19 @@ def test_a_point_seen_in_tilted_slices_stays_where_it_is():
 def test_slices_in_one_place_are_misuse():
     with pytest.raises(ValueError, match="in order"):
         regularize(ramp([0, 0]), origins([0, 0]), STEPS)
+
+
+def test_resizing_keeps_a_ramp_and_the_mean():
+    ramp = np.broadcast_to(np.arange(12.0)[:, None, None], (12, 3, 4))
+    coarse = resize(ramp, (4, 3, 4))
+    np.testing.assert_allclose(coarse[1:3, 0, 0], [4, 7], atol=1e-5)
+    fine = resize(ramp, (24, 3, 4))
+    np.testing.assert_allclose(fine[1:-1, 0, 0], np.arange(22) / 2 + 0.25, atol=1e-5)
+    assert resize(np.ones((5, 6)), (7, 3)).tolist() == np.ones((7, 3)).tolist()
+
+
+def test_a_part_of_the_rows_is_that_part_of_the_whole():
+    image = np.random.default_rng(0).standard_normal((9, 7, 5))
+    for size in ((9, 7, 5), (20, 7, 11), (4, 14, 5)):
+        whole = resize(image, size)
+        np.testing.assert_allclose(resize(image, size, rows=(1, 4)), whole[1:4], atol=1e-6)

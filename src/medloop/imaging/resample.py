@@ -1,7 +1,7 @@
-"""From slices that lie unevenly or askew to a regular grid."""
+"""From slices that lie unevenly or askew to a regular grid, and from one size to another."""
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Float32, Shaped
 from numpy import ndarray
 from scipy import ndimage
 
@@ -64,6 +64,46 @@ def regularize(
     affine[:3, :3] = np.stack([normal * gap, row, column], axis=1)
     affine[:3, 3] = origins_mm[0] + low[0] * row + low[1] * column
     return out, affine
+
+
+def resize(
+    array: Shaped[ndarray, "*s"],
+    size: tuple[int, ...],
+    *,
+    rows: tuple[int, int] | None = None,
+) -> Float32[ndarray, "*t"]:
+    """Interpolate linearly onto `size` voxels that fill the same space.
+
+    Where an axis loses voxels, each new one is the mean over its width, so that thin structures
+    do not vanish between samples. `rows` asks for a part of the first axis, (first, past the
+    last), alone.
+    """
+    out = np.asarray(array, np.float32)
+    for axis in reversed(range(array.ndim)):
+        wanted = rows if axis == 0 and rows is not None else (0, size[axis])
+        if array.shape[axis] != size[axis]:
+            out = _along(out, axis, size[axis], wanted)
+        elif wanted != (0, size[axis]):
+            out = out[wanted[0] : wanted[1]]
+    return out
+
+
+def _along(
+    array: Float32[ndarray, "*s"], axis: int, size: int, wanted: tuple[int, int]
+) -> Float32[ndarray, "*t"]:
+    """Interpolate, or average, along one axis: a small matrix times the array."""
+    have = array.shape[axis]
+    step = have / size
+    center = (np.arange(*wanted) + 0.5) * step - 0.5
+    reach = max(step, 1.0)  # half-width of the triangle that weighs old voxels
+    old = np.arange(have)
+    weight = np.maximum(0.0, 1 - np.abs(np.clip(center, 0, have - 1)[:, None] - old) / reach)
+    weight /= weight.sum(axis=1, keepdims=True)
+    used = np.flatnonzero(weight.any(axis=0))
+    low, high = int(used[0]), int(used[-1]) + 1
+    part = np.take(array, range(low, high), axis=axis)
+    moved = np.tensordot(weight[:, low:high].astype(np.float32), part, axes=(1, axis))
+    return np.moveaxis(moved, 0, axis)
 
 
 def _place(

@@ -12,6 +12,9 @@ class Task(StrEnum):
 
     GRADING = "grading"  # one ordered grade a scale, a picture
     LESIONS = "lesions"  # one probability a class and pixel, a picture
+    SEGMENTATION = (
+        "segmentation"  # one class a voxel or pixel, of those that exclude each other
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,104 @@
+"""How images become the input of a network that segments, and its output labels."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from medloop.core.errors import InputError
+from medloop.models.architecture import Architecture, architecture_from
+from medloop.models.plan import Task
+
+VOLUMES, PICTURES = "lps/kji", "picture/pixels"  # the coordinate frames this version knows
+
+
+@dataclass(frozen=True, slots=True)
+class Intensity:
+    """Scaling of one channel: clip to `low` ... `high`, then (value - `mean`) / `deviation`.
+
+    Where `own` is set, each image's own mean and standard deviation are taken instead, for
+    channels whose unit means nothing (MR). Of images over a quarter of which is 0, as where the
+    surroundings were cut away, only the rest counts.
+    """
+
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationPlan:
+    """The one description of preprocessing: written by training, read by inference.
+
+    Attributes
+    ----------
+    frame
+        ``"lps/kji"``: volumes whose axes are turned toward superior, posterior and left.
+        ``"picture/pixels"``: pictures as they are. The loader refuses any other.
+    channels, classes
+        Names, in order. The labels are 1 for the first class, 2 for the next; 0 is background.
+    spacing_mm
+        Of the network's input along k, j, i; empty for pictures, which keep their pixels.
+    patch
+        Size of a window; images that are smaller are padded.
+    intensities
+        One a channel.
+    architecture
+        Of the network, for whoever trains on.
+    overlap
+        Of neighboring windows, as a share of their side.
+    flips
+        Axes of the input (0 is the first) along which a mirrored image is answered too; the
+        answer is the mean over all combinations.
+    """
+
+    channels: tuple[str, ...]
+    classes: tuple[str, ...]
+    spacing_mm: tuple[float, ...]
+    patch: tuple[int, ...]
+    intensities: tuple[Intensity, ...]
+    architecture: Architecture
+    overlap: float = 0.5
+    flips: tuple[int, ...] = ()
+    frame: str = VOLUMES
+    task: Task = Task.SEGMENTATION
+
+    def to_json(self) -> str:
+        """Write as JSON."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def segmentation_plan_from(raw: Mapping[str, Any]) -> SegmentationPlan:
+    """Read what `SegmentationPlan.to_json` wrote, parsed.
+
+    Raises
+    ------
+    InputError
+        If it is no plan, or declares a coordinate frame this version does not know.
+    """
+    try:
+        plan = SegmentationPlan(
+            channels=tuple(str(name) for name in raw["channels"]),
+            classes=tuple(str(name) for name in raw["classes"]),
+            spacing_mm=tuple(float(step) for step in raw["spacing_mm"]),
+            patch=tuple(int(side) for side in raw["patch"]),
+            intensities=tuple(Intensity(**each) for each in raw["intensities"]),
+            architecture=architecture_from(raw["architecture"]),
+            overlap=float(raw["overlap"]),
+            flips=tuple(int(axis) for axis in raw["flips"]),
+            frame=str(raw["frame"]),
+        )
+    except (KeyError, TypeError, ValueError) as why:
+        raise InputError(f"plan.json is not a plan: {type(why).__name__} {why}") from why
+    if plan.frame not in (VOLUMES, PICTURES):
+        raise InputError(f"plan.json has frame {plan.frame!r}, known: {VOLUMES}, {PICTURES}")
+    axes = 3 if plan.frame == VOLUMES else 2
+    if len(plan.patch) != axes or len(plan.spacing_mm) != (axes if axes == 3 else 0):
+        raise InputError(f"plan.json is for {axes} axes, its patch has {len(plan.patch)}")
+    if len(plan.intensities) != len(plan.channels):
+        raise InputError(
+            f"plan.json scales {len(plan.intensities)} of {len(plan.channels)} channels"
+        )
+    return plan

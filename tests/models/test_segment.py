@@ -1,0 +1,146 @@
+"""Labels on the grid an image was stored on, whatever its axes, spacing and size."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medloop.core.errors import InputError
+from medloop.core.geometry import Grid
+from medloop.models.architecture import unet
+from medloop.models.segment import prepare, scale, segment
+from medloop.models.segmentation_plan import (
+    PICTURES,
+    Intensity,
+    SegmentationPlan,
+    segmentation_plan_from,
+)
+from medloop.models.window import slide
+
+PLAN = SegmentationPlan(
+    channels=("T1",),
+    classes=("bright",),
+    spacing_mm=(1.0, 1.0, 1.0),
+    patch=(16, 16, 16),
+    intensities=(Intensity(0, 200, 100, 50),),
+    architecture=unet(3, 1, 2, widths=(4, 8)),
+)
+
+
+class Bright:
+    """A network that knows one thing: what is above the mean is class 1."""
+
+    def run(self, x_BCHW):  # noqa: N803
+        inside = 1 / (1 + np.exp(-8 * x_BCHW[:, 0]))
+        return {"probability": np.stack([1 - inside, inside], axis=1).astype(np.float32)}
+
+
+def a_ball(grid, center_mm=(3.0, -2.0, 5.0), radius_mm=9.0):
+    places = grid.to_world(np.stack(np.indices(grid.shape), -1).astype(float))
+    return np.linalg.norm(places - center_mm, axis=-1) < radius_mm
+
+
+def a_grid(shape, spacing, order=(2, 1, 0), signs=(1, 1, 1)):
+    """A grid about the origin whose axes run along `order` of the world's x, y, z."""
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3)[:, list(order)] * signs * np.array(spacing)
+    affine[:3, 3] = -affine[:3, :3] @ (np.array(shape) - 1) / 2
+    return Grid(shape, affine)
+
+
+@settings(max_examples=15)
+@given(
+    st.permutations([0, 1, 2]),
+    st.tuples(*[st.sampled_from([-1, 1])] * 3),
+    st.tuples(*[st.floats(0.7, 2.0)] * 3),
+)
+def test_a_ball_is_found_where_it_lies_on_any_grid(order, signs, spacing):
+    shape = tuple(int(44 / step) for step in spacing)
+    grid = a_grid(shape, spacing, order, signs)
+    truth = a_ball(grid)
+    found = segment(Bright(), np.where(truth, 150, 50)[None].astype(np.int16), grid, PLAN)
+    assert found.shape == shape
+    assert found.dtype == np.uint8
+    overlap = 2 * (found.astype(bool) & truth).sum() / (found.astype(bool).sum() + truth.sum())
+    assert overlap > 0.93
+
+
+def test_an_image_smaller_than_a_window_is_answered_whole():
+    grid = a_grid((7, 20, 9), (1, 1, 1))
+    truth = a_ball(grid, (0, 0, 0), 3)
+    found = segment(Bright(), np.where(truth, 150.0, 50.0)[None], grid, PLAN)
+    assert (found == truth).all()
+
+
+def test_a_picture_is_labelled_on_its_pixels():
+    plan = replace(PLAN, spacing_mm=(), patch=(16, 16), frame=PICTURES)
+    picture = np.full((1, 30, 41), 50, np.uint8)
+    picture[0, 4:9, 20:33] = 150
+    assert (segment(Bright(), picture, None, plan) == (picture[0] == 150)).all()
+
+
+def test_windows_agree_with_one_look_where_the_network_sees_one_voxel():
+    image = np.random.default_rng(0).standard_normal((1, 21, 40, 33)).astype(np.float32)
+    whole = Bright().run(image[None])["probability"][0]
+    for overlap, flips in ((0.5, ()), (0.25, (0, 2)), (0.0, (1,))):
+        slid = slide(Bright(), image, patch=(16, 16, 16), overlap=overlap, flips=flips)
+        np.testing.assert_allclose(slid, whole, atol=1e-5)
+
+
+def test_windows_are_blended_as_monai_does():
+    torch = pytest.importorskip("torch")
+    inferers = pytest.importorskip("monai.inferers")
+
+    class Place:
+        """Answers with the place in the window: what windows disagree on most."""
+
+        def run(self, x_BCHW):  # noqa: N803
+            ramp = np.linspace(0, 1, x_BCHW.shape[2] * 20 * 24, dtype=np.float32)
+            ramp = ramp.reshape(1, 1, x_BCHW.shape[2], 20, 24)
+            return {"probability": np.concatenate([1 - ramp, ramp], axis=1)}
+
+    image = np.zeros((1, 48, 40, 36), np.float32)
+    ours = slide(Place(), image, patch=(16, 20, 24), overlap=0.5)
+    theirs = inferers.sliding_window_inference(
+        torch.from_numpy(image[None]),
+        (16, 20, 24),
+        1,
+        lambda x: torch.from_numpy(Place().run(x.numpy())["probability"]),
+        overlap=0.5,
+        mode="gaussian",
+        sigma_scale=0.125,
+    )
+    np.testing.assert_allclose(ours, theirs[0].numpy(), atol=2e-3)
+
+
+def test_own_mean_and_deviation_leave_the_cut_away_out():
+    channel = np.zeros((4, 10), np.float32)
+    channel[1:3] = np.arange(20).reshape(2, 10) + 100
+    how = Intensity(0, 1000, 0, 1, own=True)
+    scaled = scale(channel, how)
+    assert scaled[1:3].mean() == pytest.approx(0, abs=1e-5)
+    assert scaled[1:3].std() == pytest.approx(1, abs=1e-5)
+    full = scale(channel + 1, how)
+    assert full.mean() == pytest.approx(0, abs=1e-5)
+
+
+def test_another_number_of_channels_is_refused():
+    grid = a_grid((4, 4, 4), (1, 1, 1))
+    with pytest.raises(InputError, match=r"2 channels, the network reads 1 \(T1\)"):
+        prepare(np.zeros((2, 4, 4, 4)), grid, PLAN)
+    with pytest.raises(InputError, match="another kind of image"):
+        prepare(np.zeros((1, 4, 4)), None, PLAN)
+
+
+def test_a_plan_is_read_as_it_was_written():
+    raw = json.loads(PLAN.to_json())
+    assert segmentation_plan_from(raw) == PLAN
+    with pytest.raises(InputError, match="has frame 'ras'"):
+        segmentation_plan_from(raw | {"frame": "ras"})
+    with pytest.raises(InputError, match="is not a plan: KeyError"):
+        segmentation_plan_from({})
+    with pytest.raises(InputError, match="scales 0 of 1 channels"):
+        segmentation_plan_from(raw | {"intensities": []})
