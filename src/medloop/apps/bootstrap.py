@@ -25,11 +25,12 @@ def _retina(settings: Settings) -> Analysis:
 
     grading = find_bundle("retina_grading", settings)
     lesions = find_bundle("retina_lesions", settings)
-    forest = open_forest(grading, lesions) if grading.plan.reads else None
-    graded = open_network(grading, settings), grading.plan, grading.identity
+    plan, outlines = grading.photograph_plan, lesions.photograph_plan
+    forest = open_forest(grading, lesions) if plan.reads else None
+    graded = open_network(grading, settings), plan, grading.identity
     return RetinaAnalysis(
         grading=Network(*graded, forest),
-        lesions=Network(open_network(lesions, settings), lesions.plan, lesions.identity),
+        lesions=Network(open_network(lesions, settings), outlines, lesions.identity),
         now=lambda: datetime.now(UTC),
         four_classes=settings.four_class == "yes",
     )

@@ -12,6 +12,7 @@ from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
 from medloop.models.bundle import INT8_WEIGHTS, Bundle, load_bundle, shipped_bundles
 from medloop.models.evidence import SecondReader, open_forest
+from medloop.models.plan import Task
 from medloop.models.predict import Precision, Predictor, open_predictor
 
 
@@ -71,11 +72,12 @@ def open_second(bundle: Bundle, settings: Settings) -> SecondReader | None:
     InputError
         If that bundle has other weights than those it was trained with.
     """
-    if not bundle.plan.reads:
+    reads = "" if bundle.plan.task is Task.SEGMENTATION else bundle.photograph_plan.reads
+    if not reads:
         return None
-    lesions = find_bundle(bundle.plan.reads, settings)
+    lesions = find_bundle(reads, settings)
     forest = open_forest(bundle, lesions)
-    return SecondReader(forest, open_network(lesions, settings), lesions.plan)
+    return SecondReader(forest, open_network(lesions, settings), lesions.photograph_plan)
 
 
 def list_bundles(settings: Settings) -> tuple[Listed, ...]:

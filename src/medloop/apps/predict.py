@@ -56,7 +56,7 @@ def predict(
     """
     require_folder(out)
     bundle = find_bundle(bundle_name, settings)
-    plan = bundle.plan
+    plan = bundle.photograph_plan
     if probabilities and plan.task is not Task.LESIONS:
         raise UsageError(f"--probabilities is for networks that segment; {bundle.name} grades")
     predictor = open_network(bundle, settings)

@@ -75,11 +75,12 @@ def evaluate(
     ServiceError
         If the results cannot be written.
     """
-    examples = gradings(data) if bundle.plan.task is Task.GRADING else outlines(data)
+    plan = bundle.photograph_plan
+    examples = gradings(data) if plan.task is Task.GRADING else outlines(data)
     trained = _split_of(bundle)
     chosen = _chosen(examples, bundle, trained, split)
     predictor = open_predictor(bundle)
-    measured = measure(bundle.plan, predictor, chosen, second=second, report=report)
+    measured = measure(plan, predictor, chosen, second=second, report=report)
     measured = replace(measured, warnings=_warnings(chosen, trained))
     record = _record(bundle, chosen, split, measured)
     write_text(out / "metrics.json", json.dumps(record, indent=2, allow_nan=False) + "\n")

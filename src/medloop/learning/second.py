@@ -49,7 +49,7 @@ class Second:
 
     def beside(self, part: str, alone: Predictions, is_out: Bool[ndarray, " n"]) -> Predictions:
         """Join a fold's held-out predictions with those of trees grown on the other folds."""
-        plan = self.bundle.plan
+        plan = self.bundle.photograph_plan
         path = self.work / f"{part}.lesions.onnx"
         export_onnx(LesionEnsemble([self._network(part)]), path, outputs=("probability",))
         numbers = self._numbers(part, self.evidence_id(part), open_weights(path), plan)
@@ -62,7 +62,8 @@ class Second:
     def export(self, plan: Plan, path: Path) -> Plan:
         """Grow trees on all photographs, as the lesion bundle reads them, and write them."""
         outliner = open_predictor(self.bundle)
-        numbers = self._numbers("all", self.bundle.sha256[:16], outliner, self.bundle.plan)
+        read = self.bundle.photograph_plan
+        numbers = self._numbers("all", self.bundle.sha256[:16], outliner, read)
         trees = grow(numbers, self.task.pictures.grades, plan, self.seed)
         beside = path.with_name(path.name + ".part")
         export_forest(trees, beside)

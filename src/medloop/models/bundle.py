@@ -16,11 +16,13 @@ from typing import Any
 
 from medloop.core.errors import InputError
 from medloop.core.finding import Weights
-from medloop.models.plan import Plan, plan_from_json
+from medloop.models.plan import Plan, Task, plan_from_json
+from medloop.models.segmentation_plan import SegmentationPlan, segmentation_plan_from
 
 CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
 INT8_WEIGHTS = "weights.int8.onnx"
 FOREST = "forest.onnx"
+_SEGMENTS = Task.SEGMENTATION
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +32,7 @@ class Bundle:
     name: str
     version: str
     folder: Path
-    plan: Plan
+    plan: Plan | SegmentationPlan
     card: Mapping[str, Any]  # TOML has no closed type
     sha256: str
 
@@ -40,10 +42,25 @@ class Bundle:
         return self.folder / WEIGHTS
 
     @property
+    def photograph_plan(self) -> Plan:
+        """The plan of a network that reads photographs; `InputError` if this is none."""
+        if isinstance(self.plan, SegmentationPlan):
+            raise InputError(f"bundle {self.name} is for {self.plan.task}, not for photographs")
+        return self.plan
+
+    @property
+    def segmentation_plan(self) -> SegmentationPlan:
+        """The plan of a network that labels voxels; `InputError` if this is none."""
+        if not isinstance(self.plan, SegmentationPlan):
+            raise InputError(f"bundle {self.name} is for {self.plan.task}, not {_SEGMENTS}")
+        return self.plan
+
+    @property
     def forest(self) -> Path | None:
         """The second reader's trees, ONNX; None where the network answers alone."""
         path = self.folder / FOREST
-        return path if self.plan.reads and path.is_file() else None
+        reads = not isinstance(self.plan, SegmentationPlan) and self.plan.reads
+        return path if reads and path.is_file() else None
 
     @property
     def identity(self) -> Weights:
@@ -76,8 +93,19 @@ def load_bundle(source: str | Path) -> Bundle:
         name, version = str(card["name"]), str(card["version"])
     except (tomllib.TOMLDecodeError, KeyError) as why:
         raise InputError(f"{folder / CARD} is no card: {why}") from why
-    plan = plan_from_json((folder / PLAN).read_text(encoding="utf-8"))
+    plan = _plan((folder / PLAN).read_text(encoding="utf-8"))
     return Bundle(name, version, folder, plan, card, sha256_of(folder / WEIGHTS))
+
+
+def _plan(text: str) -> Plan | SegmentationPlan:
+    """Read a plan of either kind; `InputError` if it is none."""
+    try:
+        raw = json.loads(text)
+    except ValueError as why:
+        raise InputError(f"plan.json is not a plan: {type(why).__name__}") from why
+    if isinstance(raw, dict) and raw.get("task") == _SEGMENTS:
+        return segmentation_plan_from(raw)
+    return plan_from_json(text)
 
 
 def verify(folder: Path) -> None:

@@ -106,10 +106,11 @@ def open_forest(bundle: Bundle, lesions: Bundle) -> Predictor:
     """
     if bundle.forest is None:
         raise InputError(f"bundle {bundle.name} has no {FOREST}")
-    if lesions.sha256 != bundle.plan.reads_sha256:
+    plan = bundle.photograph_plan
+    if lesions.sha256 != plan.reads_sha256:
         raise InputError(
-            f"bundle {bundle.name} reads the maps of {bundle.plan.reads} with weights"
-            f" {bundle.plan.reads_sha256[:12]}..., here they are {lesions.sha256[:12]}..."
+            f"bundle {bundle.name} reads the maps of {plan.reads} with weights"
+            f" {plan.reads_sha256[:12]}..., here they are {lesions.sha256[:12]}..."
         )
     return OnnxRuntimePredictor(bundle.forest)  # OpenVINO grows no trees
 
