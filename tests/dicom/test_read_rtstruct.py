@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
@@ -81,6 +81,7 @@ def test_squares_that_share_an_edge_on_pixel_centers_share_no_pixel():
     assert (both == fill([np.array([[1, 1], [1, 5], [5, 5], [5, 1]], float)], (8, 8))).all()
 
 
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.floats(-5, 25, width=32), st.floats(-5, 25, width=32)),

@@ -1,15 +1,19 @@
 """What a segmentation or a structure set names, and which series it was drawn on."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 import pydicom
 
 from medloop.core.errors import InputError
 from medloop.core.study import SeriesUid
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
+
+_LABEL: Final = re.compile(r"label (\d+)")  # as dicom.write tracks its labels
 
 
 class AnnotationKind(StrEnum):
@@ -23,8 +27,9 @@ class AnnotationKind(StrEnum):
 class Annotation:
     """One SEG or RTSTRUCT without its pixels or contours.
 
-    `names` maps the number of a segment or structure to its name; `series` are those that it
-    says it was drawn on, none where it does not say.
+    `names` maps the number of a structure, or the value of a segment that `read_segmentation`
+    returns, to its name; `series` are those that it says it was drawn on, none where it does
+    not say.
     """
 
     kind: AnnotationKind
@@ -46,7 +51,7 @@ def read_annotation(path: Path) -> Annotation | None:
             data = pydicom.dcmread(path, stop_before_pixels=True, force=True)
             if data.get("Modality") == AnnotationKind.SEG and "SegmentSequence" in data:
                 names = {
-                    int(s.SegmentNumber): str(s.get("SegmentLabel", "")).strip()
+                    segment_value(s): str(s.get("SegmentLabel", "")).strip()
                     for s in data.SegmentSequence
                 }
                 return Annotation(AnnotationKind.SEG, path, names, _of_seg(data))
@@ -60,6 +65,12 @@ def read_annotation(path: Path) -> Annotation | None:
         except DICOM_ERRORS as error:
             raise InputError(f"DICOM file is damaged: {type(error).__name__}") from error
     return None
+
+
+def segment_value(segment: pydicom.Dataset) -> int:
+    """Return the value of a segment in the labels that `read_segmentation` returns."""
+    tracked = _LABEL.fullmatch(str(segment.get("TrackingID", "")))
+    return int(tracked[1]) if tracked else int(segment.SegmentNumber)
 
 
 def _of_seg(data: pydicom.Dataset) -> tuple[SeriesUid, ...]:
