@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from medloop.evaluation.bootstrap import Figure, interval_95
+from medloop.evaluation.bootstrap import Figure, interval_95, intervals_95
 
 
 def test_intervals_cover_a_known_mean_about_as_often_as_they_say():
@@ -51,3 +51,44 @@ def test_a_figure_says_its_interval_and_cases():
         "interval_95": [0.7, 0.9],
         "cases": 394,
     }
+
+
+def test_several_statistics_get_the_intervals_of_one_alone():
+    sample = np.random.default_rng(5).standard_normal(50)
+
+    def both(n):
+        return np.array([sample[n].mean(), sample[n].max()])
+
+    value, low, high = intervals_95(both, cases=50, rng=np.random.default_rng(6), draws=99)
+    alone = interval_95(
+        lambda n: float(sample[n].mean()), cases=50, rng=np.random.default_rng(6), draws=99
+    )
+    assert (value[0], low[0], high[0]) == alone
+    assert low[1] < high[1] == value[1]
+
+
+def test_cases_of_one_patient_are_drawn_together():
+    patients = np.array([0, 0, 0, 1, 2, 2])
+
+    def check(n):
+        counts = np.bincount(n, minlength=6)
+        assert counts[0] == counts[1] == counts[2]
+        assert counts[4] == counts[5]
+        return 1.0
+
+    interval_95(check, cases=6, rng=np.random.default_rng(0), draws=20, clusters=patients)
+
+
+def test_copies_of_cases_do_not_narrow_the_interval_of_their_patients():
+    sample = np.random.default_rng(7).standard_normal(60)
+    copied = np.repeat(sample, 5)
+    _, low, high = interval_95(
+        lambda n: float(sample[n].mean()), cases=60, rng=np.random.default_rng(8)
+    )
+    _, *together = interval_95(
+        lambda n: float(copied[n].mean()),
+        cases=300,
+        rng=np.random.default_rng(8),
+        clusters=np.repeat(np.arange(60), 5),
+    )
+    assert together == pytest.approx([low, high])

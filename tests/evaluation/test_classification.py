@@ -10,7 +10,9 @@ from medloop.evaluation.classification import (
     accuracy,
     confusion,
     delong_95,
+    macro_auc,
     midranks,
+    placements,
     quadratic_weighted_kappa,
     recall_by_class,
     roc_auc,
@@ -114,3 +116,23 @@ def test_delong_needs_two_of_each_class():
 
 def test_equal_values_share_the_mean_rank():
     assert midranks(np.array([5.0, 1.0, 5.0, 3.0])).tolist() == [3.5, 1.0, 3.5, 2.0]
+
+
+def test_macro_auc_is_that_of_scikit_learn():
+    rng = np.random.default_rng(6)
+    truth = rng.integers(0, 4, 80)
+    probability = rng.dirichlet([1, 1, 1, 1], 80) + np.eye(4)[truth]
+    probability /= probability.sum(axis=1, keepdims=True)
+    theirs = metrics.roc_auc_score(truth, probability, multi_class="ovr", average="macro")
+    assert macro_auc(truth, probability) == pytest.approx(theirs)
+
+
+def test_macro_auc_without_one_of_the_classes_is_unknown():
+    assert np.isnan(macro_auc(np.array([0, 1, 0]), np.full((3, 3), 1 / 3)))
+
+
+@given(scored)
+def test_placements_have_the_area_as_mean(rows):
+    positive, score = split(rows)
+    for part in placements(positive, score):
+        assert part.mean() == pytest.approx(roc_auc(positive, score))

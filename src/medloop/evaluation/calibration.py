@@ -46,3 +46,21 @@ def expected_calibration_error(
     full = found.cases > 0
     gap = np.abs(found.stated - found.seen)[full]
     return float((gap * found.cases[full]).sum() / found.cases.sum())
+
+
+def brier_score(positive: Bool[ndarray, " n"], probability: Float[ndarray, " n"]) -> float:
+    """Mean squared gap of probability and outcome, 0 best, 1 worst; NaN of no cases.
+
+    Of two classes, half of what Brier 1950 sums over both; this is the usual form.
+    """
+    return float(np.mean((probability - positive) ** 2)) if len(positive) else float("nan")
+
+
+def brier_score_of_classes(
+    truth: Int[ndarray, " n"], probability: Float[ndarray, "n c"]
+) -> float:
+    """Squared gaps summed over the classes, mean over cases (Brier 1950); 0 best, 2 worst."""
+    if len(truth) == 0:
+        return float("nan")
+    outcome = np.arange(probability.shape[1]) == truth[:, None]
+    return float(np.mean(((probability - outcome) ** 2).sum(axis=1)))

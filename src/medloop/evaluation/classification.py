@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
+from medloop.evaluation.agreement import Weights, cohen_kappa
+
 _Z = 1.959963984540054  # 97.5 % of the normal distribution lie below
 
 
@@ -27,12 +29,8 @@ def quadratic_weighted_kappa(
 
     NaN if truth and prediction are each constant and equal (no disagreement is possible).
     """
-    observed = confusion(truth, predicted, classes=classes).astype(float)
-    k = np.arange(classes)
-    weight = (k[:, None] - k[None]) ** 2
-    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
-    chance = float((weight * expected).sum())
-    return 1 - float((weight * observed).sum()) / chance if chance > 0 else float("nan")
+    table = confusion(truth, predicted, classes=classes)
+    return cohen_kappa(table, weights=Weights.QUADRATIC)
 
 
 def recall_by_class(
@@ -57,6 +55,15 @@ def roc_auc(positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]) -> float
     return (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
 
 
+def macro_auc(truth: Int[ndarray, " n"], probability: Float[ndarray, "n c"]) -> float:
+    """Mean over classes of the area under the ROC curve of one class against the rest.
+
+    Each class weighs the same. NaN if a class does not occur, or nothing else does.
+    """
+    classes = range(probability.shape[1])
+    return float(np.mean([roc_auc(truth == c, probability[:, c]) for c in classes]))
+
+
 def delong_95(
     positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]
 ) -> tuple[float, float, float]:
@@ -65,15 +72,26 @@ def delong_95(
     The interval is cut to 0..1; it is NaN with fewer than two cases of a class.
     """
     area = roc_auc(positive, score)
+    if min(int(positive.sum()), int((~positive).sum())) < 2:
+        return area, float("nan"), float("nan")
+    above, below = placements(positive, score)
+    deviation = float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
+    return area, max(0.0, area - _Z * deviation), min(1.0, area + _Z * deviation)
+
+
+def placements(
+    positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]
+) -> tuple[Float[ndarray, " p"], Float[ndarray, " q"]]:
+    """Share of negatives below each positive, and of positives above each negative.
+
+    Ties count half; the mean of either is the area under the ROC curve.
+    """
     ours, others = score[positive], score[~positive]
     m, n = len(ours), len(others)
-    if min(m, n) < 2:
-        return area, float("nan"), float("nan")
     ranks = midranks(np.concatenate([ours, others]))
-    beaten = (ranks[:m] - midranks(ours)) / n  # share of negatives below each positive
-    beating = 1 - (ranks[m:] - midranks(others)) / m  # share of positives above each negative
-    deviation = float(np.sqrt(beaten.var(ddof=1) / m + beating.var(ddof=1) / n))
-    return area, max(0.0, area - _Z * deviation), min(1.0, area + _Z * deviation)
+    below_each = (ranks[:m] - midranks(ours)) / n
+    above_each = 1 - (ranks[m:] - midranks(others)) / m
+    return below_each, above_each
 
 
 def midranks(values: Float[ndarray, " n"]) -> Float[ndarray, " n"]:
