@@ -141,6 +141,7 @@ def test_a_table_of_masks(tmp_path):
         (["image,label", "images/p0.png,1,2"], "line 2 has too many or few columns"),
         (["image,label"], "has no lines"),
         (["image,label", "../p0.png,1"], "outside the data set's folder"),
+        (["image,label", ",1"], r"labels\.csv: '' is no name of a file"),
     ],
 )
 def test_a_wrong_table_is_refused_in_one_line(tmp_path, lines, says):
@@ -157,6 +158,13 @@ def test_images_beside_labels(tmp_path):
     assert found.classes == {"1": (1,), "2": (2,)}
     save_json({"labels": {"background": 0, "a": 1, "b": 2}}, tmp_path / "dataset.json")
     assert open_dataset(tmp_path).classes == {"a": (1,), "b": (2,)}
+
+
+def test_masks_without_an_image_are_told(tmp_path):
+    an_nnunet(tmp_path)
+    save_nifti(a_block(), tmp_path / "labelsTr/case9.nii.gz")
+    remark = "labelsTr holds masks without an image: case9.nii.gz"
+    assert open_dataset(tmp_path).remarks == (remark,)
 
 
 def test_a_folder_a_class(tmp_path):
@@ -205,10 +213,10 @@ def test_coco_boxes_enclose_pixels(tmp_path):
     assert (found.layout, found.task) == ("COCO objects", Task.DETECTION)
     assert found.classes == {"ulcer": (1,), "polyp": (2,)}
     boxes = read_boxes(found.cases[0], read_image(found.cases[0]))
-    assert boxes.low.tolist() == [[2.5, 1.5], [2.5, 1.5]]  # pixels 3 to 7 down, 2 to 5 right
-    assert boxes.high.tolist() == [[7.5, 5.5], [7.5, 5.5]]
+    around = [[2.5, 1.5], [7.5, 5.5]]  # pixels 3 to 7 down, 2 to 5 right
+    assert boxes.edges.tolist() == [around, around]
     assert boxes.values.tolist() == [2, 1]
-    assert len(read_boxes(found.cases[1], read_image(found.cases[1])).low) == 0
+    assert read_boxes(found.cases[1], read_image(found.cases[1])).edges.shape == (0, 2, 2)
 
 
 def test_coco_polygons_and_runs_paint_the_same_mask(tmp_path):
@@ -246,8 +254,8 @@ def test_nodules_of_luna_become_boxes_of_voxels(tmp_path):
     assert (found.layout, found.task) == ("LUNA table of nodules", Task.DETECTION)
     assert found.remarks == ("1 series of annotations.csv are not there",)
     boxes = read_boxes(found.cases[0], read_image(found.cases[0]))
-    assert boxes.low.tolist() == [[9.0, 8.0, 16.0]]  # center (10, 10, 20), radius 2 mm
-    assert boxes.high.tolist() == [[11.0, 12.0, 24.0]]
+    around = [[9.0, 8.0, 16.0], [11.0, 12.0, 24.0]]  # center (10, 10, 20), radius 2 mm
+    assert boxes.edges.tolist() == [around]
 
 
 def test_nodules_of_luna_on_nifti_whose_axes_run_the_other_way(tmp_path):
@@ -256,7 +264,7 @@ def test_nodules_of_luna_on_nifti_whose_axes_run_the_other_way(tmp_path):
     (tmp_path / "annotations.csv").write_text("\n".join(lines))
     found = open_dataset(tmp_path)
     boxes = read_boxes(found.cases[0], read_image(found.cases[0]))
-    assert ((boxes.low + boxes.high) / 2).tolist() == [[3.0, 3.0, 4.0]]
+    assert boxes.edges.mean(axis=1).tolist() == [[3.0, 3.0, 4.0]]
 
 
 def test_an_unknown_folder_is_told_what_is_known(tmp_path):

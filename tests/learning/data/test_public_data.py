@@ -1,11 +1,21 @@
 """Public data sets, as people have them."""
 
+import csv
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from medloop.learning.data import Task, check, make_split, open_dataset, survey
+from medloop.learning.data import (
+    Task,
+    check,
+    make_split,
+    open_dataset,
+    read_boxes,
+    read_image,
+    survey,
+)
 from medloop.learning.data.check import problems_of
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
@@ -42,3 +52,30 @@ def test_the_hippocampi_are_sound_and_dealt_evenly():
     assert problems_of(dataset, facts) == ()
     split = make_split(dataset, facts, folds=5, seed=0)
     assert [len(split.validation(fold)) for fold in range(5)] == [40] * 5
+
+
+def test_a_nodule_of_a_table_is_found_in_its_dicom_series(tmp_path):
+    scan = root("lidc/LIDC-IDRI-0001")
+    with (root("lidc/metadata") / "nodules.csv").open() as lines:
+        nodule = next(csv.DictReader(lines))
+    assert nodule["PatientID"] == "LIDC-IDRI-0001"
+    row, column, k = (
+        (int(nodule[f"{axis}_start"]) + int(nodule[f"{axis}_stop"]) - 1) / 2 for axis in "xyz"
+    )
+    (tmp_path / "scan").mkdir()
+    for file in scan.glob("*.dcm"):
+        (tmp_path / "scan" / file.name).symlink_to(file)
+    # By the scan's own header: first column and row at -166 and -171.7 mm, slices of 2.5 mm
+    # that end at z = -10 mm.
+    place = (-166 + 0.703125 * column, -171.699997 + 0.703125 * row, -340 + 2.5 * k)
+    line = ",".join([nodule["SeriesID"], *map(str, place), nodule["Diameter"]])
+    heading = "seriesuid,coordX,coordY,coordZ,diameter_mm"
+    (tmp_path / "annotations.csv").write_text(f"{heading}\n{line}\n")
+    dataset = open_dataset(tmp_path)
+    image = read_image(dataset.cases[0])
+    ((low, high),) = read_boxes(dataset.cases[0], image).edges
+    middle = (low + high) / 2
+    assert middle == pytest.approx((k, row, column), abs=1e-3)
+    k0, j0, i0 = np.rint(middle).astype(int)
+    core = image.array[0, k0 - 1 : k0 + 2, j0 - 4 : j0 + 5, i0 - 4 : i0 + 5]
+    assert -100 < np.median(core) < 200  # a solid nodule, in HU; the lung around is below -600

@@ -15,7 +15,7 @@ from medloop.learning.data.description import (
     Task,
 )
 from medloop.learning.data.guess import channels_of, unique
-from medloop.learning.data.listing import Json, inside, items_of, read_json, stem_of
+from medloop.learning.data.listing import Json, inside, is_there, items_of, read_json, stem_of
 from medloop.learning.data.table import SPLITS
 
 
@@ -135,7 +135,7 @@ def _picture(file: str, table: Path, root: Path) -> Path:
     folders += [root / word for word in _words(table)]
     folders += [root / "images" / word for word in _words(table)]
     places = [inside(folder, file, table.name) for folder in folders]
-    return next((place for place in places if place.is_file()), places[0])
+    return next((place for place in places if is_there(place)), places[0])
 
 
 def _words(table: Path) -> list[str]:

@@ -12,7 +12,7 @@ from medloop.learning.data.description import (
     Mask,
     Task,
 )
-from medloop.learning.data.listing import Json, inside, items_of, read_json, stem_of
+from medloop.learning.data.listing import Json, inside, is_there, items_of, read_json, stem_of
 from medloop.learning.data.nnunet import fewer_than_stated, label_classes, numbered
 
 
@@ -36,7 +36,7 @@ def read_decathlon(root: Path) -> Dataset:
     cases += [
         _listed_case({"image": name}, root, len(channels))
         for name in names
-        if inside(root, name, "dataset.json").is_file()
+        if is_there(inside(root, name, "dataset.json"))
     ]
     return Dataset(
         name=str(header.get("name", root.name)),

@@ -75,7 +75,15 @@ def read_dicom(root: Path, *, structures: tuple[str, ...] = ()) -> Dataset:
 def index_dicom(root: Path) -> Index:
     """Read the header of every DICOM file below a folder, by content."""
     paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
-    return index(path for path in paths if sniff(path) is FileKind.DICOM)
+    return index(path for path in paths if is_dicom(path))
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, by content; one that cannot be opened is not."""
+    try:
+        return sniff(path) is FileKind.DICOM
+    except InputError:
+        return False
 
 
 def volumes_of(indexed: Index) -> list[Placed]:

@@ -1,5 +1,6 @@
 """Folders whose names say it all: images beside labels, and a folder a class."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from medloop.core.errors import InputError
@@ -12,7 +13,7 @@ from medloop.learning.data.description import (
     Task,
 )
 from medloop.learning.data.guess import channels_of, kind_of, segmentation, unique
-from medloop.learning.data.listing import images_in, stem_of
+from medloop.learning.data.listing import images_in, masks_alone, stem_of
 from medloop.learning.data.table import SPLITS
 
 
@@ -37,7 +38,9 @@ def read_pairs(root: Path) -> Dataset:
     if not cases:
         raise InputError("images holds no picture and no volume")
     layout = f"folders images and {folder.name} with the same names"
-    return segmentation(root, layout, tuple(cases))
+    found = segmentation(root, layout, tuple(cases))
+    used = {case.label.path for case in cases if isinstance(case.label, Mask)}
+    return replace(found, remarks=found.remarks + masks_alone(folder, used))
 
 
 def read_class_folders(root: Path) -> Dataset:

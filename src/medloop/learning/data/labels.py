@@ -31,12 +31,11 @@ from medloop.learning.data.pixels import Image, apart, read_grid_array
 class Boxes:
     """Objects in an image, one a row.
 
-    `low` and `high` are the faces of each box in voxels, (k, j, i) or (y, x), where whole
-    numbers are centers of voxels: a box around voxel 3 alone runs from 2.5 to 3.5.
+    `edges` are the lower and upper faces of each box in voxels, (k, j, i) or (y, x), where
+    whole numbers are centers of voxels: a box around voxel 3 alone runs from 2.5 to 3.5.
     """
 
-    low: Float[ndarray, "n d"]
-    high: Float[ndarray, "n d"]
+    edges: Float[ndarray, "n 2 d"]
     values: Integer[ndarray, " n"]
 
 
@@ -76,7 +75,7 @@ def read_boxes(case: CaseSource, image: Image) -> Boxes:
         corners = [(s.low_xy[::-1], s.high_xy[::-1]) for s in label.shapes]
         edges = np.array(corners, float).reshape(-1, 2, 2) - 0.5
         values = np.array([s.value for s in label.shapes], int)
-        return Boxes(edges[:, 0], edges[:, 1], values)
+        return Boxes(edges, values)
     if isinstance(label, Balls) and image.grid is not None:
         return _enclosing(label, image.grid)
     raise InputError("label lists no objects")
@@ -90,7 +89,8 @@ def _enclosing(label: Balls, grid: Grid) -> Boxes:
     voxels_per_mm = np.linalg.norm(np.linalg.inv(grid.affine[:3, :3]), axis=1)
     middle = grid.to_index(centers)
     reach = radii * voxels_per_mm
-    return Boxes(middle - reach, middle + reach, np.array([b.value for b in balls], int))
+    edges = np.stack([middle - reach, middle + reach], axis=1)
+    return Boxes(edges, np.array([b.value for b in balls], int))
 
 
 def _whole(array: ndarray) -> Integer[ndarray, "*space"]:

@@ -1,7 +1,7 @@
 """What the loaders share: reading JSON and finding the files of a folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -67,15 +67,33 @@ def stem_of(path: Path) -> str:
     return path.stem
 
 
+def masks_alone(folder: Path, used: Collection[Path]) -> tuple[str, ...]:
+    """Remark on the masks in a folder that belong to no image."""
+    alone = [p.name for p in images_in(folder) if p not in used] if folder.is_dir() else []
+    if not alone:
+        return ()
+    more = f" and {len(alone) - 3} more" if len(alone) > 3 else ""
+    return (f"{folder.name} holds masks without an image: {', '.join(alone[:3])}{more}",)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file is there; names that no file can have are not."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def inside(root: Path, name: str, where: str) -> Path:
     """Resolve a name that a data set gives for one of its files.
 
     Raises
     ------
     InputError
-        If it leads out of the folder.
+        If it is no name, or leads out of the folder.
     """
-    path = root / name
+    if not Path(name).name or not name.isprintable():
+        raise InputError(f"{where}: {name[:80]!r} is no name of a file")
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise InputError(f"{where}: {name} lies outside the data set's folder")
-    return path
+    return root / name

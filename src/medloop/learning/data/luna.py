@@ -20,19 +20,19 @@ from medloop.learning.data.table import Row, rows_of
 COLUMNS = ("seriesuid", "coordx", "coordy", "coordz", "diameter_mm")
 
 
-def read_luna(table: Path) -> Dataset:
+def read_luna(table: Path, root: Path) -> Dataset:
     """Read ``seriesuid, coordX, coordY, coordZ, diameter_mm`` and, if there, ``class``.
 
-    Images lie anywhere below the table's folder: a volume named by its series UID, or a DICOM
-    series with that UID. Those without a line in the table have no object; a class of 0 is no
-    object either, as in LUNA's candidates.
+    Images lie anywhere below `root`: a volume named by its series UID, or a DICOM series with
+    that UID. Folders whose name starts with ``seg`` are LUNA's lung masks and not looked at.
+    Those without a line in the table have no object; a class of 0 is no object either, as in
+    LUNA's candidates.
 
     Raises
     ------
     InputError
         If a number is damaged, or none of the series is there.
     """
-    root = table.parent
     header, rows = rows_of(table)
     missing = [column for column in COLUMNS if column not in header]
     if missing:
@@ -86,7 +86,7 @@ def _volumes(
             label=Balls(table, balls.get(uid, ())),
         )
         for path in sorted(root.rglob("*"))
-        if path.name.endswith(VOLUMES) and not path.name.startswith(".")
+        if path.name.endswith(VOLUMES) and not path.name.startswith(".") and not _is_lung(path)
     )
 
 
@@ -97,6 +97,10 @@ def _series(
         case_of(volume, root, Balls(table, balls.get(volume.series.uid, ())))
         for volume in volumes_of(index_dicom(root))
     )
+
+
+def _is_lung(path: Path) -> bool:
+    return path.parent.name.lower().startswith("seg")
 
 
 def _uid_of(case: CaseSource) -> str:

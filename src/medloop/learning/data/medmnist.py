@@ -29,17 +29,16 @@ def read_medmnist(path: Path) -> Dataset:
         If an array is missing, or images and labels do not fit.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             members = set(archive.files)
     except (*FOREIGN_ERRORS, BadZipFile) as error:
         raise InputError(f"{path.name} is no readable .npz") from error
-    cases: list[CaseSource] = []
-    shapes = set()
-    for part in PARTS:
-        if f"{part}_images" in members:
-            images = npz_array(path, f"{part}_images")
-            shapes.add(images.shape[1:])
-            cases += _cases(path, part, images.shape[0], images.ndim)
+    parts = [part for part in PARTS if {f"{part}_images", f"{part}_labels"} <= members]
+    try:
+        cases = [case for part in parts for case in _cases(path, part)]
+        shapes = {npz_array(path, f"{part}_images").shape[1:] for part in parts}
+    except InputError as error:
+        raise InputError(f"{path.name} {error}") from error
     if not cases or len(shapes) > 1:
         raise InputError(f"{path.name} holds images of {len(shapes)} shapes; one is needed")
     shape = shapes.pop()
@@ -61,15 +60,16 @@ def read_medmnist(path: Path) -> Dataset:
     )
 
 
-def _cases(path: Path, part: str, count: int, axes: int) -> list[CaseSource]:
-    labels = npz_array(path, f"{part}_labels")
-    if labels.dtype.kind not in "iu" or len(labels) != count:
-        raise InputError(
-            f"{path.name}: {part} has {count} images and {len(labels)} {labels.dtype} labels"
-        )
+def _cases(path: Path, part: str) -> list[CaseSource]:
     member = f"{part}_images"
-    is_color = axes == 4 and npz_array(path, member).shape[-1] == 3
-    kind = Kind.SOLID if axes == 4 and not is_color else Kind.FLAT
+    images, labels = npz_array(path, member), npz_array(path, f"{part}_labels")
+    counts = [len(np.atleast_1d(array)) for array in (images, labels)]
+    if labels.dtype.kind not in "iu" or counts[0] != counts[1]:
+        raise InputError(
+            f"holds {counts[0]} {part} images and {counts[1]} labels of {labels.dtype}"
+        )
+    is_solid = images.ndim == 4 and images.shape[-1] != 3
+    kind = Kind.SOLID if is_solid else Kind.FLAT
     return [
         CaseSource(
             name := f"{part}/{row}",
@@ -79,5 +79,5 @@ def _cases(path: Path, part: str, count: int, axes: int) -> list[CaseSource]:
             Grades(tuple(np.atleast_1d(labels[row]).tolist())),
             split=part,
         )
-        for row in range(count)
+        for row in range(counts[0])
     ]

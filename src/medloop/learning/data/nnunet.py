@@ -15,7 +15,15 @@ from medloop.learning.data.description import (
     Mask,
     Task,
 )
-from medloop.learning.data.listing import PICTURES, Json, images_in, inside, read_json
+from medloop.learning.data.listing import (
+    PICTURES,
+    Json,
+    images_in,
+    inside,
+    is_there,
+    masks_alone,
+    read_json,
+)
 from medloop.learning.data.pixels import is_stack
 
 _CHANNEL: Final = re.compile(r"(.+)_(\d{4})")
@@ -51,7 +59,8 @@ def read_nnunet(root: Path) -> Dataset:
         classes=classes,
         cases=tuple(cases),
         ignored=ignored,
-        remarks=fewer_than_stated(header, cases),
+        remarks=fewer_than_stated(header, cases)
+        + masks_alone(root / "labelsTr", _masks_of(cases)),
     )
 
 
@@ -101,7 +110,7 @@ def label_classes(header: Json) -> tuple[Mapping[str, tuple[int, ...]], int | No
 
 
 def _whole(value: object, name: str) -> tuple[int, ...]:
-    values = value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list) and value else [value]
     try:
         return tuple(int(str(v)) for v in values)
     except ValueError as error:
@@ -140,7 +149,7 @@ def _cases(folder: Path, ending: str, channels: int, listed: Found) -> list[Case
     for name, files in sorted((listed or _found(folder, ending)).items()):
         paths = _all_channels(files, folder / name, ending, channels)
         first = paths[0]
-        is_flat = not is_stack(first) if first.is_file() else first.suffix == ".png"
+        is_flat = not is_stack(first) if is_there(first) else first.suffix == ".png"
         label = folder.parent / labels / f"{name}{ending}"
         cases.append(
             CaseSource(
@@ -148,11 +157,15 @@ def _cases(folder: Path, ending: str, channels: int, listed: Found) -> list[Case
                 name,
                 Kind.FLAT if is_flat else Kind.SOLID,
                 tuple(Channel(path) for path in paths),
-                Mask(label) if split != TEST or label.is_file() else None,
+                Mask(label) if split != TEST or is_there(label) else None,
                 split=split,
             )
         )
     return cases
+
+
+def _masks_of(cases: list[CaseSource]) -> set[Path]:
+    return {case.label.path for case in cases if isinstance(case.label, Mask)}
 
 
 def _all_channels(

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float, Integer, Shaped
@@ -130,14 +131,14 @@ def npz_array(path: Path, member: str) -> Shaped[ndarray, "n ..."]:
         return _unpacked(path, member, path.stat().st_mtime_ns)
     except KeyError as error:
         raise InputError(f"has no array {member}") from error
-    except FOREIGN_ERRORS as error:
+    except (*FOREIGN_ERRORS, BadZipFile) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise InputError(f"cannot be read: {reason}") from error
 
 
 @lru_cache(maxsize=6)  # a row a call: unpacking the array for each would take days
 def _unpacked(path: Path, member: str, _changed_ns: int) -> Shaped[ndarray, "n ..."]:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         array: Shaped[ndarray, "n ..."] = archive[member]
     array.setflags(write=False)
     return array

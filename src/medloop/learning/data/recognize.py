@@ -3,12 +3,10 @@
 from pathlib import Path
 
 from medloop.core.errors import InputError
-from medloop.files.sniff import Kind as FileKind
-from medloop.files.sniff import sniff
 from medloop.learning.data.coco import read_coco
 from medloop.learning.data.decathlon import read_decathlon
 from medloop.learning.data.description import Dataset
-from medloop.learning.data.dicom_series import read_dicom
+from medloop.learning.data.dicom_series import is_dicom, read_dicom
 from medloop.learning.data.folders import read_class_folders, read_pairs
 from medloop.learning.data.listing import read_json
 from medloop.learning.data.luna import COLUMNS, read_luna
@@ -40,9 +38,10 @@ def open_dataset(path: Path) -> Dataset:
     for name in ("dataset.json", "labels.csv"):
         if _is_decisive(path / name):
             return _file(path / name)
-    tables = [t for t in sorted(path.glob("*.csv")) if _is_table(t)]
-    if tables:
-        return _file(tables[0])
+    tables = [*sorted(path.glob("*.csv")), *sorted(path.glob("CSVFILES/*.csv"))]
+    table = next((table for table in tables if table.is_file() and _is_table(table)), None)
+    if table is not None:
+        return _table(table, path)
     objects = _coco_tables(path)
     if objects:
         return read_coco(objects, path)
@@ -56,7 +55,7 @@ def _file(path: Path) -> Dataset:
     if suffix == ".npz":
         return read_medmnist(path)
     if suffix == ".csv":
-        return read_luna(path) if set(COLUMNS) <= _heading(path) else read_table(path)
+        return _table(path, path.parent)
     if suffix == ".json":
         header = read_json(path)
         if "annotations" in header:
@@ -65,6 +64,10 @@ def _file(path: Path) -> Dataset:
             return read_decathlon(path.parent)
         return read_nnunet(path.parent)
     raise InputError(f"{path.name} is no data set; known are {_KNOWN}")
+
+
+def _table(table: Path, root: Path) -> Dataset:
+    return read_luna(table, root) if set(COLUMNS) <= _heading(table) else read_table(table)
 
 
 def _has_numbered_channels(root: Path) -> bool:
@@ -89,17 +92,13 @@ def _by_files(path: Path) -> Dataset:
         return read_medmnist(packed[0])
     if len(packed) > 1:
         raise InputError(f"{path.name} holds {len(packed)} .npz files; give one of them")
-    first = next((f for f in sorted(path.rglob("*")) if f.is_file() and _is_dicom(f)), None)
+    first = next((f for f in sorted(path.rglob("*")) if f.is_file() and is_dicom(f)), None)
     if first is not None:
         return read_dicom(path)
     try:
         return read_class_folders(path)
     except InputError as error:
         raise InputError(f"{path.name} has no known layout; known are {_KNOWN}") from error
-
-
-def _is_dicom(path: Path) -> bool:
-    return sniff(path) is FileKind.DICOM
 
 
 def _heading(table: Path) -> set[str]:

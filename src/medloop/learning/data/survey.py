@@ -261,17 +261,17 @@ def _objects(
         text = f"classes {_listed(foreign)} are outside {_listed(rules.values)}"
         problems.append(Problem(Severity.ERROR, file, text))
     size = np.array(image.array.shape[1:])
-    middle = (boxes.low + boxes.high) / 2
+    middle = boxes.edges.mean(axis=1)
     outside = int(((middle < -0.5) | (middle > size - 0.5)).any(axis=1).sum())
     if outside:
         text = f"{outside} of {len(middle)} objects lie outside the image"
         problems.append(Problem(Severity.ERROR, file, text))
-    empty = int((boxes.high <= boxes.low).any(axis=1).sum())
+    empty = int((boxes.edges[:, 1] <= boxes.edges[:, 0]).any(axis=1).sum())
     if empty:
         problems.append(Problem(Severity.ERROR, file, f"{empty} objects have no extent"))
     if not len(middle):
         problems.append(Problem(Severity.WARNING, file, "no object is labelled"))
-    table = np.column_stack([boxes.low, boxes.high, boxes.values])
+    table = np.column_stack([boxes.edges[:, 0], boxes.edges[:, 1], boxes.values])
     return digest_of(table), counts, problems
 
 

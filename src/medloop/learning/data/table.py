@@ -23,7 +23,7 @@ from medloop.learning.data.guess import (
     segmentation,
     unique,
 )
-from medloop.learning.data.listing import inside, stem_of
+from medloop.learning.data.listing import inside, is_there, stem_of
 
 SPLITS: Final = {
     "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
@@ -52,7 +52,7 @@ def read_table(table: Path) -> Dataset:
     if not images or not labels:
         raise InputError(f"{table.name} needs columns image and label; it has {header}")
     stated = [row[column] for row in rows for column in labels if row[column]]
-    if stated and all((root / value).is_file() for value in stated):
+    if stated and all(is_there(root / value) for value in stated):
         masks: dict[int, Label] = {
             n: Mask(inside(root, row[labels[0]], table.name))
             for n, row in enumerate(rows)
