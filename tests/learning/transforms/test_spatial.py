@@ -113,3 +113,8 @@ def test_ranges_that_fold_or_mean_nothing_are_refused(wrong):
 def test_axes_that_disagree_are_refused():
     with pytest.raises(ValueError, match="disagree"):
         a_warp(STILL, spacing_mm=(1.0, 1.0))
+
+
+def test_an_axis_to_flip_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="flip_axes"):
+        a_warp(SpatialRanges(flip_axes=(3,)))

@@ -92,9 +92,7 @@ def apply(
     warp = augmentation.warp
     image, labels = resample(warp, sample.image, sample.labels, sampling=sampling)
     for c, change in enumerate(augmentation.changes):
-        changed = change_values(image[c], change)
-        if changed is not image[c]:
-            image[c] = changed
+        image[c] = change_values(image[c], change)
     return Sample(
         image=image,
         labels=labels,

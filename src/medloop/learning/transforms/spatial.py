@@ -88,7 +88,7 @@ def draw_warp(
     Raises
     ------
     ValueError
-        If the axes are not two or three, or disagree.
+        If the axes are not two or three, disagree, or one to flip is not there.
     """
     size = patch or shape
     if len(shape) not in {2, 3} or len(spacing_mm) != len(shape) or len(size) != len(shape):
@@ -120,6 +120,8 @@ def _center(
 
 def _flips(rng: np.random.Generator, ranges: SpatialRanges, d: int) -> Float[ndarray, "d d"]:
     axes = range(d) if ranges.flip_axes is None else ranges.flip_axes
+    if not all(0 <= axis < d for axis in axes):
+        raise ValueError(f"flip_axes {ranges.flip_axes} must lie in 0..{d - 1}")
     flipped = (rng.random(d) < ranges.flip_chance) & np.isin(np.arange(d), list(axes))
     return np.diag(np.where(flipped, -1.0, 1.0))
 
