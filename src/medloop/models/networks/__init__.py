@@ -1,0 +1,1 @@
+"""The networks an `Architecture` describes, in torch: only training imports them."""
