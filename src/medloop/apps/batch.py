@@ -1,4 +1,4 @@
-"""What ``medloop predict`` reads: every picture among the inputs, one by one."""
+"""What ``medloop predict`` reads: every picture, or volume, among the inputs, one by one."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +13,11 @@ from numpy import ndarray
 from medloop.apps.analyze import gather_inputs
 from medloop.apps.console import note
 from medloop.core.errors import FOREIGN_ERRORS, InputError, UnsuitableError
-from medloop.core.image import Picture
+from medloop.core.image import Picture, Volume
 from medloop.core.study import Content, Selection, Series, Study
 from medloop.workflow.intake import read_case
+
+_NAMES = {Content.PICTURES: "a picture", Content.VOLUME: "a volume"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,19 @@ class Input:
 
     name: str
     stem: str
-    read: Callable[[], Picture]
+    read: Callable[[], Picture | Volume]
+
+    def picture(self) -> Picture:
+        """Read what must be a picture."""
+        image = self.read()
+        if not isinstance(image, Picture):
+            raise UnsuitableError("is a volume; the bundle reads pictures")
+        return image
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The pictures, sorted by path; and what is bad or unsuitable, a line each."""
+    """The images, sorted by path; and what is bad or unsuitable, a line each."""
 
     found: tuple[Input, ...]
     bad: tuple[str, ...]
@@ -37,8 +46,8 @@ class Batch:
 
 
 @contextmanager
-def open_batch(inputs: Sequence[Path]) -> Iterator[Batch]:
-    """Find the pictures in DICOM, folders, zips, picture files and MedMNIST-style .npz files.
+def open_batch(inputs: Sequence[Path], wanted: Content = Content.PICTURES) -> Iterator[Batch]:
+    """Find the pictures, or volumes, in DICOM, folders, zips, image files and MedMNIST .npz.
 
     What zips hold can be read while the block runs. The images of a .npz file come array by
     array, in the order of their rows.
@@ -53,12 +62,13 @@ def open_batch(inputs: Sequence[Path]) -> Iterator[Batch]:
         unsuitable: list[str] = []
         for study in intake.studies:
             for series in study.series:
-                if series.content is Content.PICTURES:
+                if series.content is wanted:
                     items = _of_series(study, series, scratch)
                     found.extend((Path(item.name), item) for item in items)
                 else:
-                    what = "a volume" if series.content is Content.VOLUME else "no image"
-                    unsuitable.append(f"{series.source}: is {what}; the bundle reads pictures")
+                    reads = f"the bundle reads {_NAMES[wanted].removeprefix('a ')}s"
+                    what = _NAMES.get(series.content, "no image")
+                    unsuitable.append(f"{series.source}: is {what}; {reads}")
         for path in tables:
             try:
                 found.extend((path, item) for item in _of_npz(path))
@@ -70,6 +80,13 @@ def open_batch(inputs: Sequence[Path]) -> Iterator[Batch]:
 
 
 def _of_series(study: Study, series: Series, scratch: Path) -> Iterator[Input]:
+    if series.content is Content.VOLUME:
+        first = series.instances[0].path
+        whole = Selection((series,))
+        place = first if len(series.instances) == 1 else first.parent
+        name = whole.source if first.is_relative_to(scratch) else str(place)
+        yield Input(name, _stem(place), _reader(study, whole, name))
+        return
     for instance in series.instances:
         selection = Selection((replace(series, instances=(instance,)),))
         is_unpacked = instance.path.is_relative_to(scratch)
@@ -77,12 +94,10 @@ def _of_series(study: Study, series: Series, scratch: Path) -> Iterator[Input]:
         yield Input(name, _stem(instance.path), _reader(study, selection, name))
 
 
-def _reader(study: Study, selection: Selection, name: str) -> Callable[[], Picture]:
-    def read() -> Picture:
+def _reader(study: Study, selection: Selection, name: str) -> Callable[[], Picture | Volume]:
+    def read() -> Picture | Volume:
         case = read_case(study, selection)
         image = case.images[0]
-        if not isinstance(image, Picture):
-            raise UnsuitableError("is a volume; the bundle reads pictures")
         for notice in case.warnings:
             note(f"{name}: {notice.text}")
         return image
@@ -92,6 +107,8 @@ def _reader(study: Study, selection: Selection, name: str) -> Callable[[], Pictu
 
 def _stem(path: Path) -> str:
     """Drop the suffix, unless it is a number: the last part of a UID used as a name."""
+    if path.name.lower().endswith(".nii.gz"):
+        return path.name[: -len(".nii.gz")]
     return path.name if path.suffix[1:].isdigit() else path.stem
 
 

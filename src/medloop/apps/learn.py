@@ -1,6 +1,7 @@
 """``medloop train`` and ``medloop evaluate``: thin, since learning is where the work is."""
 
 from argparse import Namespace
+from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from medloop.apps.settings import Settings
 from medloop.core.errors import ServiceError
 
 if TYPE_CHECKING:
+    from medloop.learning.segmentation.opening import Planned
     from medloop.learning.train import Milestone
 
 
@@ -27,26 +29,49 @@ def train(options: Namespace) -> Exit:
     """
     _require_torch()
     from medloop.learning.recipes import recipe_named
+    from medloop.learning.segmentation.opening import RECIPES
     from medloop.learning.train import Order
     from medloop.learning.train import train as learn
 
     _require_data(options)
     require_folder(options.out)
-    recipe = recipe_named(options.recipe, dict(_pair(text) for text in options.overrides))
+    settings = dict(_pair(text) for text in options.overrides)
+    planned = _plan(options, settings) if options.recipe in RECIPES else None
     order = Order(
-        recipe,
+        planned.recipe if planned else recipe_named(options.recipe, settings),
         options.data,
         options.out,
         options.seed,
         options.device,
         options.resume,
         options.lesions,
+        planned,
     )
     if learn(order, report=_note_epoch, count=_note_read) is None:
         note(f"{options.out}: folds are kept; a bundle comes with the final network")
         return Exit.DONE
     say(str(options.out))
     return Exit.DONE
+
+
+def _plan(options: Namespace, settings: Mapping[str, str]) -> "Planned":
+    """Check the data and plan for them; problems and the plan, in words, go to stderr."""
+    from medloop.learning.segmentation.opening import DataProblemsError, plan_segmentation
+    from medloop.learning.segmentation.planning import in_words
+
+    try:
+        with progress("reading cases") as count:
+            planned = plan_segmentation(options.recipe, options.data, settings, report=count)
+    except DataProblemsError as wrong:
+        for problem in wrong.problems:
+            note(str(problem))
+        raise
+    for problem in planned.problems:
+        note(str(problem))
+    note(planned.dataset.describe())
+    for line in in_words(planned.recipe.plan):
+        note(line)
+    return planned
 
 
 def _note_epoch(milestone: "Milestone") -> None:
@@ -60,7 +85,7 @@ def _note_epoch(milestone: "Milestone") -> None:
 
 def _note_read(done: int, total: int) -> None:
     if done % 50 == 0 or done == total:
-        note(f"lesions of {done}/{total} photographs read")
+        note(f"{done}/{total} cases read")
 
 
 def evaluate(options: Namespace, settings: Settings) -> Exit:

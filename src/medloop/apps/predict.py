@@ -16,7 +16,9 @@ from numpy import ndarray
 from medloop.apps.batch import Batch, Input, open_batch
 from medloop.apps.bundles import find_bundle, open_network, open_second
 from medloop.apps.console import Exit, UsageError, note, progress, say
+from medloop.apps.label import label
 from medloop.apps.output import require_folder, write_whole
+from medloop.apps.pixels import flat_affine, rgb8
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError, UnsuitableError
 from medloop.core.geometry import Grid
@@ -56,6 +58,8 @@ def predict(
     """
     require_folder(out)
     bundle = find_bundle(bundle_name, settings)
+    if bundle.plan.task is Task.SEGMENTATION:
+        return label(bundle, inputs, out, settings, shares=probabilities)
     plan = bundle.photograph_plan
     if probabilities and plan.task is not Task.LESIONS:
         raise UsageError(f"--probabilities is for networks that segment; {bundle.name} grades")
@@ -77,7 +81,7 @@ def _predict(batch: Batch, predictor: Predictor, keep: "_Table | _Maps") -> Exit
         for number, item in enumerate(batch.found):
             report(number, len(batch.found))
             try:
-                keep.add(item, predictor, item.read())
+                keep.add(item, predictor, item.picture())
                 done += 1
             except InputError as error:
                 bad += 1
@@ -150,7 +154,7 @@ class _Maps:
             write_whole(file, lambda part: _save(part, maps))
             return
         labels = self._labels(maps)
-        grid = Grid(labels.shape, _affine(picture))
+        grid = Grid(labels.shape, flat_affine(picture.spacing_mm))
         file = self.out / f"{item.stem}.nii.gz"
         write_whole(file, lambda part: write_nifti(labels, grid, part))
 
@@ -163,12 +167,12 @@ class _Maps:
         threshold = dict(zip(self.plan.classes, self.plan.thresholds, strict=True))
         best: Float[ndarray, "y x"] | None = None
         labels: UInt8[ndarray, "y x"] | None = None
-        for label, (name, array) in enumerate(maps.items(), start=1):
+        for number, (name, array) in enumerate(maps.items(), start=1):
             ratio = array.astype(np.float32) / threshold[name]
             if best is None or labels is None:
                 best, labels = np.ones_like(ratio), np.zeros(ratio.shape, np.uint8)
             higher = ratio >= best
-            labels[higher] = label
+            labels[higher] = number
             best = np.maximum(best, ratio)
         if labels is None:
             raise InputError("the bundle has no classes")
@@ -182,21 +186,6 @@ def seen(picture: Picture) -> tuple[UInt8[ndarray, "y x 3"], Field]:
     center = ((columns - 1) / 2, (rows - 1) / 2)
     whole = Field(center, float(np.hypot(rows, columns)) / 2, (0, 0, columns, rows), 0.0)
     return rgb, find_field(rgb) or whole
-
-
-def rgb8(picture: Picture) -> UInt8[ndarray, "y x 3"]:
-    """Return red, green and blue bytes: 16 bits lose the lower 8, gray is repeated."""
-    array = picture.array if picture.array.dtype == np.uint8 else picture.array >> 8
-    array = array.astype(np.uint8, copy=False)
-    return array if picture.is_color else np.repeat(array[..., np.newaxis], 3, axis=2)
-
-
-def _affine(picture: Picture) -> Float[ndarray, "4 4"]:
-    """Lay the picture flat: columns to the left of the patient, rows down, in mm if known."""
-    rows_mm, columns_mm = picture.spacing_mm or (1.0, 1.0)
-    affine = np.zeros((4, 4))
-    affine[0, 2], affine[1, 1], affine[2, 0], affine[3, 3] = columns_mm, rows_mm, 1.0, 1.0
-    return affine
 
 
 def _save(path: Path, maps: Mapping[str, Float[ndarray, "y x"]]) -> None:

@@ -48,16 +48,34 @@ class LesionEnsemble(nn.Module):
         return torch.stack([torch.sigmoid(m(image)) for m in self.members]).mean(0)
 
 
-def export_onnx(model: nn.Module, path: Path, *, outputs: Sequence[str]) -> None:
-    """Write `model` as ONNX with free height and width, weights stored in half precision.
+class SegmentationEnsemble(nn.Module):
+    """Mean probabilities of several networks whose classes exclude each other."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, C, S) to probabilities (B, N, S), background first."""
+        return torch.stack([torch.softmax(m(image), dim=1) for m in self.members]).mean(0)
+
+
+def export_onnx(
+    model: nn.Module, path: Path, *, outputs: Sequence[str], example: Tensor | None = None
+) -> None:
+    """Write `model` as ONNX, weights stored in half precision.
+
+    Height and width are free, multiples of 32 pixels; given an `example`, every input has its
+    shape.
 
     Half-precision storage halves the file; they are cast back to FP32 when the file is loaded,
     so computation stays FP32. The same weights give the same bytes.
     """
     model.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload] # torch types no memory_format
-    example = torch.zeros(1, 3, 256, 320)
     units = torch.export.Dim
     height, width = 32 * units("rows", min=2, max=256), 32 * units("columns", min=2, max=256)
+    shapes = {"image": {2: height, 3: width}} if example is None else None
+    example = torch.zeros(1, 3, 256, 320) if example is None else example
     with _quiet():
         torch.onnx.export(
             model,
@@ -65,7 +83,7 @@ def export_onnx(model: nn.Module, path: Path, *, outputs: Sequence[str]) -> None
             str(path),
             input_names=["image"],
             output_names=list(outputs),
-            dynamic_shapes={"image": {2: height, 3: width}},
+            dynamic_shapes=shapes,
             dynamo=True,
             external_data=False,
             optimize=True,

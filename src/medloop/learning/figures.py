@@ -19,6 +19,7 @@ from medloop.evaluation.precision_recall import ScoreCounts, average_precision
 from medloop.models.plan import Plan
 from medloop.models.retina import exceedance, grade_of
 
+# One fold's out-of-fold predictions as kept in JSON: parallel lists, an entry a case.
 Predictions = Mapping[str, Any]
 
 

@@ -8,12 +8,20 @@ from typing import Any
 
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.recipes import Recipe
+from medloop.learning.segmentation.task import SegmentationRecipe
 
 # What a run may ask for differently and still go on with the networks that are there.
 FREE = ("folds", "final", "ship")
 
 
-def claim(out: Path, recipe: Recipe, *, seed: int, parts: Sequence[str], resume: bool) -> None:
+def claim(
+    out: Path,
+    recipe: Recipe | SegmentationRecipe,
+    *,
+    seed: int,
+    parts: Sequence[str],
+    resume: bool,
+) -> None:
     """Make `out` the folder of this recipe and seed, kept in ``work/recipe.json``.
 
     Raises
@@ -28,7 +36,8 @@ def claim(out: Path, recipe: Recipe, *, seed: int, parts: Sequence[str], resume:
     mine = {k: v for k, v in asdict(recipe).items() if k not in FREE} | {"seed": seed}
     mine = json.loads(json.dumps(mine))
     if path.is_file():
-        _compare(out, json.loads(path.read_text(encoding="utf-8")), mine)
+        defaults = {f.name: f.default for f in fields(recipe) if f.default is not MISSING}
+        _compare(out, defaults | json.loads(path.read_text(encoding="utf-8")), mine)
         there = [part for part in parts if _holds(out, part)]
         if there and not resume:
             raise InputError(
@@ -47,12 +56,12 @@ def _holds(out: Path, part: str) -> bool:
 
 
 def _compare(out: Path, there: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
-    defaults = {f.name: f.default for f in fields(Recipe) if f.default is not MISSING}
+    """Refuse other settings; one that came later than `there` had its default."""
     for key in mine:
-        was = there.get(key, defaults.get(key))  # a setting that came later had its default
-        if was != mine[key]:
+        if there.get(key) != mine[key]:
             raise InputError(
-                f"{out} holds work with {key} {was}, not {mine[key]}: train into another folder"
+                f"{out} holds work with {key} {there.get(key)}, not {mine[key]}: train into"
+                " another folder"
             )
 
 

@@ -2,9 +2,11 @@
 
 import copy
 import math
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +82,7 @@ def fit(
     """
     torch.manual_seed(run.seed)
     device = torch.device(run.device)
-    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload] # torch types no memory_format
+    model.to(device=device, memory_format=layout(model))  # type: ignore[call-overload] # torch types no memory_format
     average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(_groups(model, schedule), betas=(0.9, 0.99))
     rates = [group["lr"] for group in optimizer.param_groups]
@@ -92,7 +94,7 @@ def fit(
         model.train()
         torch.manual_seed(run.seed * 1_000_003 + epoch)
         rng = np.random.default_rng((run.seed, epoch))
-        for batch in batches(rng):
+        for batch in _ahead(batches(rng)):
             pace = _pace(step / (schedule.epochs * schedule.steps), schedule.warmup)
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * pace
@@ -119,6 +121,39 @@ def fit(
     return average
 
 
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Draw batches in a thread of their own, two in advance, while the network learns."""
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(2)
+    stop = threading.Event()
+
+    def put(item: Batch | BaseException | None) -> None:
+        while not stop.is_set():
+            with suppress(queue.Full):
+                ready.put(item, timeout=0.2)
+                return
+
+    def draw() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if stop.is_set():
+                    return
+            put(None)
+        except BaseException as why:  # noqa: BLE001 (raised again where the batch is awaited)
+            put(why)
+
+    thread = threading.Thread(target=draw, daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
 def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
     """Pretrained trunk slow, new layers fast; no decay on biases and norms."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -141,6 +176,12 @@ def _pace(done: float, warmup: float) -> float:
     if done < warmup:
         return (done + 1e-3) / warmup
     return 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
+
+
+def layout(model: nn.Module) -> torch.memory_format:
+    """Return the order of axes in memory in which a network of its dims runs fastest."""
+    is_solid = any(parameter.ndim == 5 for parameter in model.parameters())
+    return torch.channels_last_3d if is_solid else torch.channels_last
 
 
 def mixed_precision(device: torch.device) -> AbstractContextManager[object]:

@@ -1,13 +1,18 @@
 """Recipes: functions that return a frozen config. Variants call one and `replace()`."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from medloop.core.errors import InputError
 from medloop.learning.augment import Ranges
 from medloop.models.plan import Plan, Scale, Task
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+AnyRecipe = TypeVar("AnyRecipe", bound="DataclassInstance")
 
 LESION_CLASSES = ("MA", "HE", "EX", "SE", "OD")
 SHIPS = ("final", "folds", "both")
@@ -114,26 +119,39 @@ def recipe_named(name: str, settings: Mapping[str, str]) -> Recipe:
     """
     if name not in RECIPES:
         raise InputError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
-    recipe = RECIPES[name]()
+    recipe = overruled(RECIPES[name](), settings)
+    if recipe.trunk not in TRUNKS:
+        raise InputError(f"setting trunk={recipe.trunk!r} is none of {', '.join(TRUNKS)}")
+    return recipe
+
+
+def overruled(
+    recipe: AnyRecipe, settings: Mapping[str, str], *, also: Sequence[str] = ()
+) -> AnyRecipe:
+    """Overrule plain fields of a recipe; `also` names settings that belong elsewhere.
+
+    Raises
+    ------
+    InputError
+        Naming the offending key or value.
+    """
+    name = getattr(recipe, "name", "")
     settable = [
         f.name
-        for f in fields(Recipe)
+        for f in fields(recipe)
         if f.name != "name" and isinstance(getattr(recipe, f.name), _PLAIN)
     ]
     parsed: dict[str, Any] = {}  # what `replace` takes: each field has its own type
     for key, text in settings.items():
         if key not in settable:
             raise InputError(
-                f"recipe {name} has no setting {key!r}; it has: {', '.join(settable)}"
+                f"recipe {name} has no setting {key!r}; it has: {', '.join((*settable, *also))}"
             )
         parsed[key] = _parse(key, text, getattr(recipe, key))
         low, high = _LIMITS.get(key, (-math.inf, math.inf))
         if isinstance(parsed[key], int | float) and not low <= parsed[key] <= high:
             raise InputError(f"setting {key}={text} outside {low} ... {high}")
-    recipe = replace(recipe, **parsed)
-    if recipe.trunk not in TRUNKS:
-        raise InputError(f"setting trunk={recipe.trunk!r} is none of {', '.join(TRUNKS)}")
-    return recipe
+    return replace(recipe, **parsed)
 
 
 _PLAIN = (int, float, str, bool)

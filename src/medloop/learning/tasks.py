@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +19,15 @@ from medloop.evaluation.precision_recall import (
     score_counts,
 )
 from medloop.learning import grading, lesions
+from medloop.learning.card import PURPOSES, Purpose
 from medloop.learning.datasets import Example, gradings, groups_of, outlines
 from medloop.learning.export import GradingEnsemble, LesionEnsemble, export_onnx
-from medloop.learning.figures import grading_figures, lesion_figures, pooled_counts
+from medloop.learning.figures import (
+    Predictions,
+    grading_figures,
+    lesion_figures,
+    pooled_counts,
+)
 from medloop.learning.folds import stratified_folds
 from medloop.learning.loop import Batches
 from medloop.learning.placed import placed
@@ -31,8 +36,10 @@ from medloop.models.nets import EfficientNetLite, GradingNet, LiteUNet
 from medloop.models.plan import Plan, Task
 from medloop.models.retina import joined
 
-# One fold's out-of-fold predictions as kept in JSON: parallel lists, an entry a case.
-Predictions = Mapping[str, Any]
+CHOSEN_ON_THE_SAME = (
+    "; thresholds and temperatures are chosen on the same predictions: they enter the best Dice"
+    " and, slightly, the referable AUC, no other figure"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +72,27 @@ class GradingTask:
     examples: tuple[Example, ...]
     division: Division
     pictures: grading.GradedPictures
+    unit: str = "photograph"
+    caveat: str = CHOSEN_ON_THE_SAME
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the photographs, in order."""
+        return tuple(example.name for example in self.examples)
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the bundle is for."""
+        return PURPOSES[self.recipe.name]
+
+    @property
+    def input_summary(self) -> Mapping[str, int]:
+        """What the card says of the network's input."""
+        return {"input_field_px": self.recipe.plan.field_px}
+
+    def folds(self, count: int) -> Int[ndarray, " n"]:
+        """Return the fold of each photograph."""
+        return self.division.folds(count)
 
     def network(self) -> nn.Module:
         """Make the network, its trunk from ImageNet, its finest layers fixed."""
@@ -113,6 +141,13 @@ class GradingTask:
             "opinion": np.round(opinion, 4).tolist(),
         }
 
+    def judge(
+        self, predictions: Sequence[Predictions], rng: np.random.Generator
+    ) -> tuple[Plan, list[Figure]]:
+        """Calibrate on out-of-fold predictions, then measure them."""
+        plan = self.calibrate(self.recipe.plan, predictions)
+        return plan, self.figures(plan, predictions, rng)
+
     def calibrate(self, plan: Plan, predictions: Sequence[Predictions]) -> Plan:
         """Fit one temperature a scale to out-of-fold logits (Guo 2017)."""
         if not predictions:
@@ -149,6 +184,27 @@ class LesionTask:
     pictures: lesions.OutlinedPictures
     healthy: tuple[Example, ...] = ()
     healthy_fold: tuple[int, ...] = ()  # the fold of each healthy photograph
+    unit: str = "photograph"
+    caveat: str = CHOSEN_ON_THE_SAME
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the photographs, in order."""
+        return tuple(example.name for example in self.examples)
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the bundle is for."""
+        return PURPOSES[self.recipe.name]
+
+    @property
+    def input_summary(self) -> Mapping[str, int]:
+        """What the card says of the network's input."""
+        return {"input_field_px": self.recipe.plan.field_px}
+
+    def folds(self, count: int) -> Int[ndarray, " n"]:
+        """Return the fold of each photograph."""
+        return self.division.folds(count)
 
     def network(self) -> nn.Module:
         """Make the network, its contracting path from ImageNet."""
@@ -219,6 +275,13 @@ class LesionTask:
             "healthy_tops": tops,
         }
 
+    def judge(
+        self, predictions: Sequence[Predictions], rng: np.random.Generator
+    ) -> tuple[Plan, list[Figure]]:
+        """Calibrate on out-of-fold predictions, then measure them."""
+        plan = self.calibrate(self.recipe.plan, predictions)
+        return plan, self.figures(plan, predictions, rng)
+
     def calibrate(self, plan: Plan, predictions: Sequence[Predictions]) -> Plan:
         """Choose each class's threshold by pooled out-of-fold Dice.
 
@@ -250,10 +313,7 @@ class LesionTask:
         export_onnx(LesionEnsemble(networks), path, outputs=("probability",))
 
 
-LearningTask = GradingTask | LesionTask
-
-
-def open_task(recipe: Recipe, data: Path) -> LearningTask:
+def open_task(recipe: Recipe, data: Path) -> GradingTask | LesionTask:
     """Read a recipe's data.
 
     Where an IDRiD folder holds both sets, photographs of the other set take part in the

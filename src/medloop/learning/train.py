@@ -15,28 +15,34 @@ from torch import nn
 
 import medloop
 from medloop.core.errors import InputError, ServiceError
-from medloop.learning.card import PURPOSES, card_text
+from medloop.learning.card import card_text
 from medloop.learning.keep import FREE, claim, write_text
 from medloop.learning.loop import Progress, Report, Run, Schedule, fit, save_whole
 from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.second import Second, open_second
-from medloop.learning.tasks import GradingTask, LearningTask, open_task
+from medloop.learning.segmentation.opening import Planned, open_segmentation
+from medloop.learning.segmentation.task import SegmentationRecipe, SegmentationTask
+from medloop.learning.tasks import GradingTask, LesionTask, open_task
 from medloop.models.bundle import CARD, FOREST, PLAN, WEIGHTS, seal
+from medloop.models.plan import Plan
 
 _FINAL = "final"
+
+LearningTask = GradingTask | LesionTask | SegmentationTask
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """One call of ``medloop train``: what to train, on what, and where it goes."""
 
-    recipe: Recipe
+    recipe: Recipe | SegmentationRecipe
     data: Path
     out: Path
     seed: int = 0
     device: str = "cpu"
     resume: bool = False
     lesions: Path | None = None  # a training of `retina_lesions`, for a second reader of grades
+    planned: Planned | None = None  # the data that a `SegmentationRecipe` was planned for
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def train(
     order = replace(order, device=_device(order.device))
     parts = _parts(order)
     claim(order.out, order.recipe, seed=order.seed, parts=parts, resume=order.resume)
-    task = open_task(order.recipe, order.data)
+    task = _open(order, count)
     fold_of = _split(order, task)
     second = _second(order, task, count)
     for number, part in enumerate(parts):
@@ -99,6 +105,15 @@ def train(
         return None
     _bundle(order, task, second, len(fold_of))
     return order.out
+
+
+def _open(order: Order, count: Count) -> LearningTask:
+    if isinstance(order.recipe, Recipe):
+        return open_task(order.recipe, order.data)
+    if order.planned is None:
+        raise InputError(f"recipe {order.recipe.name} needs data that were planned for")
+    write_text(order.out / "fingerprint.json", order.planned.fingerprint.to_json())
+    return open_segmentation(order.planned, order.out / "work", report=count)
 
 
 def _device(wanted: str) -> str:
@@ -134,9 +149,9 @@ def _parts(order: Order) -> tuple[str, ...]:
 
 def _split(order: Order, task: LearningTask) -> Int[ndarray, " n"]:
     """Divide by photograph group and keep the division beside the bundle."""
-    fold_of = task.division.folds(order.recipe.of_folds)
+    fold_of = task.folds(order.recipe.of_folds)
     path = order.out / "folds" / "split.json"
-    split = {e.name: int(fold) for e, fold in zip(task.examples, fold_of, strict=True)}
+    split = {name: int(fold) for name, fold in zip(task.names, fold_of, strict=True)}
     if path.is_file():
         if json.loads(path.read_text(encoding="utf-8")) != split:
             raise InputError(f"{path} divides other data; train into another folder")
@@ -160,11 +175,11 @@ def _cross_validate(
     reads = "" if second is None else second.evidence_id(part)
     if order.resume and path.is_file() and _evidence_of(path) == reads:
         return
-    fold_of = task.division.folds(order.recipe.of_folds)
+    fold_of = task.folds(order.recipe.of_folds)
     is_out = fold_of == int(part.removeprefix("fold"))
     if not is_out.any() or is_out.all():
         raise InputError(
-            f"{part} of {len(fold_of)} photographs has nothing to hold out or learn"
+            f"{part} of {len(fold_of)} {task.unit}s has nothing to hold out or learn"
         )
     network = _network(order, task, part, np.flatnonzero(~is_out), report)
     held_out = np.flatnonzero(is_out)
@@ -226,25 +241,22 @@ def _bundle(order: Order, task: LearningTask, second: Second | None, cases: int)
     members = _members(order, task)
     done = sorted((out / "folds").glob("fold*.json"))
     predictions = [json.loads(path.read_text(encoding="utf-8")) for path in done]
-    plan = task.calibrate(recipe.plan, predictions)
-    figures = task.figures(plan, predictions, np.random.default_rng(order.seed))
+    plan, figures = task.judge(predictions, np.random.default_rng(order.seed))
     task.export(members, out / f"{WEIGHTS}.part")
     (out / f"{WEIGHTS}.part").replace(out / WEIGHTS)
-    if second is not None:
+    if second is not None and isinstance(plan, Plan):
         plan = second.export(plan, out / FOREST)
     write_text(out / PLAN, plan.to_json())
     text = card_text(
         name=recipe.name,
         version=medloop.__version__,
-        purpose=PURPOSES[recipe.name],
-        training=_training(order, cases, len(members)),
+        purpose=task.purpose,
+        training=_training(order, task, cases, len(members)),
         figures=figures,
         figures_how=(
-            f"out of fold on {len(done)} of {recipe.of_folds} folds by photograph (copies share"
-            " a fold), networks of the same recipe trained on the other folds; 95 % intervals"
-            " by bootstrap over photographs; thresholds and temperatures are chosen on the same"
-            " predictions: they enter the best Dice and, slightly, the referable AUC, no other"
-            " figure"
+            f"out of fold on {len(done)} of {recipe.of_folds} folds by {task.unit} (copies"
+            " share a fold), networks of the same recipe trained on the other folds; 95 %"
+            f" intervals by bootstrap over {task.unit}s{task.caveat}"
         ),
     )
     write_text(out / CARD, text)
@@ -257,12 +269,21 @@ def _members(order: Order, task: LearningTask) -> Sequence[nn.Module]:
     return [_loaded(task, path) for path in (*final, *folds)]
 
 
-def _training(order: Order, cases: int, members: int) -> Mapping[str, Any]:
-    recipe = asdict(order.recipe)
-    plan = recipe.pop("plan")
+def _stated(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is None, which TOML cannot say."""
+    return {
+        key: _stated(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+        if value is not None
+    }
+
+
+def _training(order: Order, task: LearningTask, cases: int, members: int) -> Mapping[str, Any]:
+    recipe = _stated(asdict(order.recipe))
+    recipe.pop("plan")
     for asked in FREE:  # what this call asked for, not what made the weights
         recipe.pop(asked)
-    recipe["input_field_px"] = plan["field_px"]
+    recipe |= task.input_summary
     return {
         "command": (
             f"medloop train {order.recipe.name} --data DIR -o BUNDLE --seed {order.seed}"

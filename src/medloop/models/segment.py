@@ -97,6 +97,14 @@ def labels_of(
     return out if prepared.turn is None else np.ascontiguousarray(prepared.turn.back(out))
 
 
+def on_image(
+    probability: Float32[ndarray, " *s"], prepared: Prepared
+) -> Float32[ndarray, " *s"]:
+    """Carry one class's probability to the voxels of the image as it was stored."""
+    out = resize(probability, prepared.size)
+    return out if prepared.turn is None else np.ascontiguousarray(prepared.turn.back(out))
+
+
 def segment(
     predictor: Predictor,
     image: Shaped[ndarray, " c *s"],

@@ -1,0 +1,1 @@
+"""Learning to segment volumes and pictures: fingerprint, plan, batches, task."""

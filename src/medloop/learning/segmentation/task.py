@@ -1,0 +1,249 @@
+"""Learning to segment: what the training command needs of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Int
+from numpy import ndarray
+from torch import Tensor, nn
+
+from medloop.evaluation.bootstrap import Figure, interval_95
+from medloop.evaluation.overlap import overlaps
+from medloop.evaluation.surface import surface_figures_by_label
+from medloop.learning.card import PURPOSES, Purpose
+from medloop.learning.data.description import CaseSource, Dataset
+from medloop.learning.data.labels import read_mask
+from medloop.learning.data.pixels import read_image
+from medloop.learning.export import SegmentationEnsemble, export_onnx
+from medloop.learning.figures import Predictions
+from medloop.learning.loop import Batches, mixed_precision
+from medloop.learning.region_losses import Counted, dice_and_entropy, over_levels
+from medloop.learning.segmentation.batches import PatchBatches, PreparedCase
+from medloop.learning.segmentation.fingerprint import class_labels
+from medloop.learning.segmentation.planning import in_words
+from medloop.learning.transforms import IntensityRanges, Ranges, SpatialRanges
+from medloop.models.networks.build import build
+from medloop.models.segment import labels_of, prepare, probabilities
+from medloop.models.segmentation_plan import SegmentationPlan
+
+_COUNTED = Counted(ignore=-1, over_batch=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationRecipe:
+    """Everything that decides a segmenting bundle's weights, besides the data and the seed.
+
+    Attributes
+    ----------
+    batch, steps
+        Patches a step, steps an epoch.
+    rate, averaging
+        AdamW's peak rate, and the decay of the moving average of the weights.
+    foreground
+        Share of patches centered on a labelled voxel.
+    folds, of_folds, final, ship
+        As in `recipes.Recipe`.
+    """
+
+    name: str
+    plan: SegmentationPlan
+    epochs: int = 60
+    batch: int = 4
+    steps: int = 100
+    rate: float = 2e-3
+    head_rate: float = 2e-3
+    averaging: float = 0.999
+    foreground: float = 0.5
+    ranges: Ranges = field(
+        default_factory=lambda: Ranges(SpatialRanges(flip_chance=0.5), IntensityRanges())
+    )
+    folds: str = "0,1,2,3,4"
+    of_folds: int = 5
+    final: bool = True
+    ship: str = "final"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentationTask:
+    """Classes of voxels that exclude each other, by the plan's network."""
+
+    recipe: SegmentationRecipe
+    dataset: Dataset
+    sources: tuple[CaseSource, ...]
+    fold_of: Int[ndarray, " n"]
+    prepared: tuple[PreparedCase, ...]
+    unit: str = "case"
+    caveat: str = ""
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the bundle is for: as people wrote it, or as far as the data tell."""
+        return PURPOSES.get(self.recipe.name) or purpose_of(self.dataset, len(self.sources))
+
+    @property
+    def input_summary(self) -> Mapping[str, list[str]]:
+        """What the card says of the network's input."""
+        return {"plan": list(in_words(self.recipe.plan))}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the cases, in order."""
+        return tuple(source.name for source in self.sources)
+
+    def folds(self, count: int) -> Int[ndarray, " n"]:
+        """Return the fold of each case."""
+        if count != self.recipe.of_folds:
+            raise ValueError(f"the cases are in {self.recipe.of_folds} folds, not {count}")
+        return self.fold_of
+
+    def network(self) -> nn.Module:
+        """Make the network with random weights."""
+        return build(self.recipe.plan.architecture)
+
+    def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
+        """Return one epoch's batches over the chosen cases, and their number."""
+        recipe = self.recipe
+        made = PatchBatches(
+            tuple(self.prepared[n] for n in chosen),
+            recipe.plan,
+            recipe.ranges,
+            recipe.batch,
+            recipe.steps,
+            recipe.foreground,
+        )
+        return made, recipe.steps
+
+    def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of one batch, over all supervised levels."""
+        x, labels = batch
+        answer = model(x)
+        levels = answer if isinstance(answer, tuple) else (answer,)
+        return over_levels(_loss, [level.float() for level in levels], labels)
+
+    def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
+        """Measure held-out cases on their own grids."""
+        predictor = TorchPredictor(network)
+        rows = [self._measured(predictor, self.sources[n]) for n in chosen]
+        measures = {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
+        return {"name": [self.names[n] for n in chosen], **measures}
+
+    def _measured(
+        self, predictor: "TorchPredictor", source: CaseSource
+    ) -> Mapping[str, list[float | None]]:
+        plan = self.recipe.plan
+        image = read_image(source)
+        prepared = prepare(image.array, image.grid, plan)
+        found = labels_of(probabilities(predictor, prepared, plan), prepared)
+        truth = class_labels(self.dataset, read_mask(source, image))
+        found = np.where(truth < 0, 0, found)
+        spacing = image.grid.spacing_mm if image.grid else (1.0, 1.0)
+        return measure_labels(np.maximum(truth, 0), found, spacing, len(plan.classes))
+
+    def judge(
+        self, predictions: Sequence[Predictions], rng: np.random.Generator
+    ) -> tuple[SegmentationPlan, list[Figure]]:
+        """Average each measure over the held-out cases; nothing needs calibration."""
+        plan = self.recipe.plan
+        return plan, segmentation_figures(plan.classes, predictions, rng)
+
+    def export(self, members: Sequence[nn.Module], path: Path) -> None:
+        """Write the mean of the networks' probabilities as ONNX, for windows of the patch."""
+        plan = self.recipe.plan
+        example = torch.zeros(1, len(plan.channels), *plan.patch)
+        ensemble = SegmentationEnsemble(members)
+        export_onnx(ensemble, path, outputs=("probability",), example=example)
+
+
+def purpose_of(dataset: Dataset, cases: int) -> Purpose:
+    """Say what can be said of a bundle for any data: what it was shown, and no more."""
+    classes = ", ".join(dataset.classes)
+    return Purpose(
+        title=f"Segmentation of {classes} in {', '.join(dataset.channels)}",
+        intended_use=(
+            f"Research: labels of {classes} in images like those of {dataset.name}, looked at"
+            " by a qualified person."
+        ),
+        not_for=(
+            "diagnosis, treatment or any decision about a patient before validation for it",
+            "images of another kind, region or resolution than those it was trained on",
+        ),
+        training_data=f"{dataset.name} ({dataset.layout}), {cases} labelled cases",
+        cases=cases,
+        license="that of the data",
+        limits=("measured on held-out cases of the same data only: expect less elsewhere",),
+        classes={name: f"label {n}" for n, name in enumerate(dataset.classes, start=1)},
+    )
+
+
+class TorchPredictor:
+    """A network in training as a predictor, its answers probabilities."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network.eval()
+        self._device = next(network.parameters()).device
+
+    @torch.no_grad()
+    def run(self, x_BCHW: Float32[ndarray, " b c *s"]) -> Mapping[str, ndarray]:
+        """Answer a batch."""
+        with mixed_precision(self._device):
+            logits = self._network(torch.from_numpy(x_BCHW).to(self._device))
+        return {"probability": torch.softmax(logits.float(), dim=1).cpu().numpy()}
+
+
+def measure_labels(
+    truth: Int[ndarray, "*s"],
+    found: Int[ndarray, "*s"],
+    spacing_mm: tuple[float, ...],
+    classes: int,
+) -> Mapping[str, list[float | None]]:
+    """Measure each class; None where it is in neither, or has no surface to compare."""
+    labels = range(1, classes + 1)
+    common = overlaps(truth, found, labels=labels, spacing_mm=spacing_mm)
+    surfaces = surface_figures_by_label(truth, found, labels=labels, spacing_mm=spacing_mm)
+    return {
+        "dice": [_known(each.dice) for each in common],
+        "hd95_mm": [_known(surfaces[label].hausdorff_95_mm) for label in labels],
+        "msd_mm": [_known(surfaces[label].mean_mm) for label in labels],
+        "surface_dice_1mm": [_known(surfaces[label].dice[1.0]) for label in labels],
+        "difference_mm3": [_known(each.difference_mm3) for each in common],
+    }
+
+
+def segmentation_figures(
+    classes: Sequence[str], predictions: Sequence[Predictions], rng: np.random.Generator
+) -> list[Figure]:
+    """Mean of each measure over the cases that have it, with its interval."""
+    titles = {
+        "dice": "Dice",
+        "hd95_mm": "HD95 (mm)",
+        "msd_mm": "mean surface distance (mm)",
+        "surface_dice_1mm": "surface Dice at 1 mm",
+        "difference_mm3": "volume difference (mm3)",
+    }
+    figures = []
+    for key, title in titles.items():
+        for c, name in enumerate(classes):
+            values = [case[c] for part in predictions for case in part.get(key, ())]
+            known = np.array([v for v in values if v is not None], float)
+            if len(known):
+                figures.append(_mean(f"{name} {title}", known, rng))
+    return figures
+
+
+def _mean(name: str, values: Float[ndarray, " n"], rng: np.random.Generator) -> Figure:
+    def mean(which: Int[ndarray, " m"]) -> float:
+        return float(values[which].mean())
+
+    value, low, high = interval_95(mean, cases=len(values), rng=rng, draws=1000)
+    return Figure(name, value, low, high, len(values))
+
+
+def _loss(logits: Tensor, truth: Tensor) -> Tensor:
+    return dice_and_entropy(logits, truth, _COUNTED)
+
+
+def _known(value: float) -> float | None:
+    return round(float(value), 5) if np.isfinite(value) else None
