@@ -195,6 +195,15 @@ def test_a_foreign_frame_and_a_missing_structure_are_refused():
         structure_names(Dataset())
 
 
+@pytest.mark.parametrize("values", [["1", "2"], ["nan"] * 9, ["1"] * 10, ["x"] * 9])
+def test_damaged_coordinates_are_refused(values):
+    contour = a_contour(np.zeros((3, 3)))
+    contour["ContourData"]._value = values
+    structures = a_structure_set({"a": [contour]})
+    with pytest.raises(InputError, match=r"damaged|no numbers"):
+        read_structures(structures, a_grid())
+
+
 def test_an_annotation_says_its_names_and_series(tmp_path):
     data = a_structure_set({"Cord": [], "Brain": []})
     frame, study, series = Dataset(), Dataset(), Dataset()

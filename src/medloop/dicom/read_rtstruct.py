@@ -128,6 +128,8 @@ def _contours(item: Dataset, grid: Grid) -> list[Float[ndarray, "_ 3"]]:
         if contour.get("ContourGeometricType") not in _CLOSED or "ContourData" not in contour:
             continue
         points_mm = np.array(contour.ContourData, dtype=float).reshape(-1, 3)
+        if not np.isfinite(points_mm).all():
+            raise InputError("a contour holds coordinates that are no numbers")
         if len(points_mm) >= 3:
             found.setdefault(points_mm.tobytes(), grid.to_index(points_mm))
     return list(found.values())

@@ -170,6 +170,12 @@ def test_gray_among_color_is_an_error(tmp_path):
     assert told(tmp_path) == ["error: images/p1.png: 1 channels; the data set has 3"]
 
 
+def test_a_picture_among_volumes_is_an_error(tmp_path):
+    a_table(tmp_path, ["image,label", "images/p0.png,0", "scan.nii.gz,1"])
+    save_nifti(noise(3), tmp_path / "scan.nii.gz")
+    assert told(tmp_path) == ["error: images/p0.png: 2-D in a data set that is 3-D"]
+
+
 def test_boxes_outside_the_picture_are_an_error(tmp_path):
     box = {"image_id": 0, "category_id": 7, "bbox": [2, 3, 4, 5]}
     a_coco(tmp_path, [box, {**box, "bbox": [20, 3, 4, 5]}, {**box, "bbox": [2, 3, 0, 5]}])

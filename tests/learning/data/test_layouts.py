@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medloop.core.errors import InputError
 from medloop.learning.data import (
@@ -158,6 +159,53 @@ def test_images_beside_labels(tmp_path):
     assert found.classes == {"1": (1,), "2": (2,)}
     save_json({"labels": {"background": 0, "a": 1, "b": 2}}, tmp_path / "dataset.json")
     assert open_dataset(tmp_path).classes == {"a": (1,), "b": (2,)}
+
+
+def test_a_fourth_axis_holds_channels(tmp_path):
+    save_nifti(np.stack([noise(0), noise(1)]), tmp_path / "images/c0.nii.gz")
+    save_nifti(a_block(), tmp_path / "labels/c0.nii.gz")
+    found = open_dataset(tmp_path)
+    assert found.channels == ("image_0", "image_1")
+    assert np.array_equal(read_image(found.cases[0]).array, np.stack([noise(0), noise(1)]))
+
+
+def test_a_tiff_of_pages_is_a_volume_with_the_distances_beside_it(tmp_path):
+    for folder, name, array in (
+        ("imagesTr", "a_0000", noise(0)),
+        ("labelsTr", "a", a_block()),
+    ):
+        (tmp_path / folder).mkdir()
+        pages = [Image.fromarray(page.astype(np.uint8)) for page in array]
+        path = tmp_path / folder / f"{name}.tif"
+        pages[0].save(path, save_all=True, append_images=pages[1:])
+        save_json({"spacing": [3.0, 0.5, 0.7]}, tmp_path / folder / "a.json")
+    header = nnunet_header(channels=("T1",)) | {"file_ending": ".tif"}
+    save_json(header, tmp_path / "dataset.json")
+    found = open_dataset(tmp_path)
+    image = read_image(found.cases[0])
+    assert found.kind is Kind.SOLID
+    assert image.grid.spacing_mm == pytest.approx((3.0, 0.5, 0.7))
+    assert np.array_equal(image.array[0], noise(0))
+    assert check(found) == ()
+
+
+def test_a_mask_keeps_the_indices_of_its_palette(tmp_path):
+    a_table(tmp_path, ["image,label", "images/p0.png,mask.png"])
+    mask = Image.fromarray(a_block(value=2, shape=(12, 16)), "P")
+    mask.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    mask.save(tmp_path / "mask.png")
+    found = open_dataset(tmp_path)
+    assert found.classes == {"2": (2,)}
+    case = found.cases[0]
+    assert np.array_equal(read_mask(case, read_image(case)), a_block(value=2, shape=(12, 16)))
+
+
+def test_a_mask_in_color_is_an_error(tmp_path):
+    a_table(tmp_path, ["image,label", "images/p0.png,mask.png"])
+    save_png(noise(3, (12, 16, 3)), tmp_path / "mask.png")
+    (problem,) = check(open_dataset(tmp_path))
+    says = "error: mask.png: picture is in color; a mask has one whole number a pixel"
+    assert str(problem) == says
 
 
 def test_masks_without_an_image_are_told(tmp_path):

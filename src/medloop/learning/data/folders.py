@@ -6,13 +6,12 @@ from pathlib import Path
 from medloop.core.errors import InputError
 from medloop.learning.data.description import (
     CaseSource,
-    Channel,
     Dataset,
     Grades,
     Mask,
     Task,
 )
-from medloop.learning.data.guess import channels_of, kind_of, segmentation, unique
+from medloop.learning.data.guess import channels_in, channels_of, kind_of, segmentation, unique
 from medloop.learning.data.listing import images_in, masks_alone, stem_of
 from medloop.learning.data.table import SPLITS
 
@@ -34,7 +33,7 @@ def read_pairs(root: Path) -> Dataset:
         name = stem_of(path)
         mask = masks.get(name) or masks.get(f"{name}_mask")
         label = Mask(mask) if mask else None
-        cases.append(CaseSource(name, name, kind_of(path), (Channel(path),), label))
+        cases.append(CaseSource(name, name, kind_of(path), channels_in(path), label))
     if not cases:
         raise InputError("images holds no picture and no volume")
     layout = f"folders images and {folder.name} with the same names"
@@ -68,7 +67,7 @@ def read_class_folders(root: Path) -> Dataset:
             name=(identity := "/".join(filter(None, (split, name, stem_of(path))))),
             patient=identity,
             kind=kind_of(path),
-            channels=(Channel(path),),
+            channels=channels_in(path),
             label=Grades((names.index(name),)),
             split=split,
         )

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from medloop.core.errors import InputError
-from medloop.learning.data.description import CaseSource, Dataset, Kind, Mask, Task
+from medloop.files.nifti_channels import read_nifti_header
+from medloop.learning.data.description import CaseSource, Channel, Dataset, Kind, Mask, Task
 from medloop.learning.data.listing import read_json
 from medloop.learning.data.nnunet import label_classes
 from medloop.learning.data.pixels import is_stack, read_grid_array, read_image
@@ -24,6 +25,17 @@ def kind_of(path: Path) -> Kind:
         return Kind.SOLID if is_stack(path) else Kind.FLAT
     except InputError:
         return Kind.SOLID if ".nii" in path.name else Kind.FLAT
+
+
+def channels_in(path: Path) -> tuple[Channel, ...]:
+    """Return the channels of one file: several where a NIfTI has a fourth axis."""
+    try:
+        count = read_nifti_header(path).channels if ".nii" in path.name else 1
+    except InputError:
+        count = 1  # check names it
+    if count == 1:
+        return (Channel(path),)
+    return tuple(Channel(path, index=c) for c in range(count))
 
 
 def channels_of(cases: Sequence[CaseSource]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from medloop.learning.data.description import (
     Dataset,
     DicomSegmentation,
     Grades,
+    Kind,
     Mask,
     Shapes,
     Task,
@@ -82,6 +83,7 @@ class _Rules:
 
     root: Path
     task: Task
+    kind: Kind
     channels: int
     values: frozenset[int]
     ignored: int | None
@@ -104,6 +106,7 @@ def survey(
     rules = _Rules(
         dataset.root,
         dataset.task,
+        dataset.kind,
         len(dataset.channels),
         frozenset(value for values in dataset.classes.values() for value in values),
         dataset.ignored,
@@ -174,6 +177,9 @@ def _of_image(case: CaseSource, rules: _Rules, text: str) -> Problem:
 def _image_problems(case: CaseSource, image: Image, rules: _Rules) -> list[Problem]:
     file = file_of(case, rules.root)
     problems = []
+    if case.kind is not rules.kind:
+        text = f"{case.kind} in a data set that is {rules.kind}"
+        problems.append(Problem(Severity.ERROR, file, text))
     if len(image.array) != rules.channels:
         text = f"{len(image.array)} channels; the data set has {rules.channels}"
         problems.append(Problem(Severity.ERROR, file, text))

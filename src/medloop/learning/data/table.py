@@ -8,7 +8,6 @@ from typing import Final
 from medloop.core.errors import FOREIGN_ERRORS, InputError
 from medloop.learning.data.description import (
     CaseSource,
-    Channel,
     Dataset,
     Grades,
     Label,
@@ -18,6 +17,7 @@ from medloop.learning.data.description import (
 from medloop.learning.data.guess import (
     MOST_CLASSES,
     Classes,
+    channels_in,
     channels_of,
     kind_of,
     segmentation,
@@ -98,7 +98,7 @@ def _cases(
                 name,
                 row.get("patient") or name,
                 kind_of(paths[0]),
-                tuple(Channel(path) for path in paths),
+                tuple(channel for path in paths for channel in channels_in(path)),
                 labels.get(n),
                 row.get("site", ""),
                 SPLITS.get(part, part),
