@@ -1,14 +1,18 @@
 """Contours become the voxels whose centers they enclose."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
 from medloop.dicom.annotations import AnnotationKind, read_annotation
+from medloop.dicom.pixels import open_dataset
 from medloop.dicom.read_rtstruct import fill, read_structures, structure_names
 from tests.dicom.slices import save
 
@@ -202,6 +206,14 @@ def test_damaged_coordinates_are_refused(values):
     structures = a_structure_set({"a": [contour]})
     with pytest.raises(InputError, match=r"damaged|no numbers"):
         read_structures(structures, a_grid())
+
+
+def test_a_structure_set_of_another_maker_keeps_its_areas():
+    """Three contours of 400 x 300 mm at z -200, -190 and -180, in a file that pydicom ships."""
+    data = open_dataset(Path(get_testdata_file("rtstruct.dcm", download=False)))
+    affine = np.array([[0, 0, 2, -219], [0, 2, 0, -199], [10, 0, 0, -210], [0, 0, 0, 1]], float)
+    mask = read_structures(data, Grid((5, 200, 220), affine))["patient"]
+    assert (mask.sum(axis=(1, 2)) * 4).tolist() == [0, 120_000, 120_000, 120_000, 0]
 
 
 def test_an_annotation_says_its_names_and_series(tmp_path):
