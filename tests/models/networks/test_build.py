@@ -53,7 +53,10 @@ def test_every_parameter_that_moves_gets_a_gradient(name):
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
-@pytest.mark.parametrize("name", ["unet", "residual unet", "attention unet", "resnet"])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["unet", "residual unet", "attention unet", "resnet", "densenet"]
+)
 def test_only_the_norm_asked_for_is_built(name):
     needs_monai(name)
     small = EVERY[name][0]

@@ -10,7 +10,12 @@ from torch import Tensor, nn
 
 from medloop.models.architecture import Architecture, Norm
 from medloop.models.nets import EfficientNetLite
-from medloop.models.networks.layers import AttentionGate, convolution, initialize
+from medloop.models.networks.layers import (
+    AttentionGate,
+    convolution,
+    initialize,
+    normalization,
+)
 
 _LITE_FEATURES = 1280
 
@@ -32,6 +37,11 @@ def resnet(a: Architecture) -> nn.Module:
         norm=_norm(a),
         bias_downsample=False,
     )
+    if a.norm is not Norm.BATCH:  # MONAI 1.6 gives all layers but the first a batch norm
+        for part in list(model.modules()):
+            for name, child in part.named_children():
+                if isinstance(child, nn.BatchNorm2d | nn.BatchNorm3d):
+                    setattr(part, name, normalization(child.num_features, a.dims, a.norm))
     if a.dropout:
         features = (4 if a.bottleneck else 1) * a.widths[-1]
         head = nn.Sequential(nn.Dropout(a.dropout), nn.Linear(features, a.classes))
