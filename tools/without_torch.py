@@ -17,7 +17,7 @@ import numpy as np
 import medloop
 from medloop.apps.cli import main
 
-NEED_TORCH = ("medloop.learning", "medloop.models.nets")
+NEED_TORCH = ("medloop.learning", "medloop.models.nets", "medloop.models.networks")
 
 
 def import_everything() -> int:

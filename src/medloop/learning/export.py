@@ -37,7 +37,10 @@ class GradingEnsemble(nn.Module):
 
 
 class LesionEnsemble(nn.Module):
-    """Mean probabilities of several lesion networks."""
+    """Mean probabilities of several lesion networks; every second reads the mirror image.
+
+    What a network sees only one way round then counts less, at no cost.
+    """
 
     def __init__(self, members: Sequence[LiteUNet]) -> None:
         super().__init__()
@@ -45,7 +48,11 @@ class LesionEnsemble(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map (B, 3, H, W) to probabilities (B, C, H, W)."""
-        return torch.stack([torch.sigmoid(m(image)) for m in self.members]).mean(0)
+        answers = []
+        for n, member in enumerate(self.members):
+            axes = (3,) if n % 2 else ()
+            answers.append(torch.sigmoid(member(image.flip(axes))).flip(axes))
+        return torch.stack(answers).mean(0)
 
 
 class SegmentationEnsemble(nn.Module):
@@ -58,6 +65,18 @@ class SegmentationEnsemble(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map (B, C, S) to probabilities (B, N, S), background first."""
         return torch.stack([torch.softmax(m(image), dim=1) for m in self.members]).mean(0)
+
+
+class ClassificationEnsemble(nn.Module):
+    """Mean logits of several networks that give an image a class."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, C, S) to logits (B, K)."""
+        return torch.stack([member(image) for member in self.members]).mean(0)
 
 
 def export_onnx(

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, fields
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.recipes import Recipe
-from medloop.learning.segmentation.task import SegmentationRecipe
+from medloop.learning.segmentation.recipe import SegmentationRecipe
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # What a run may ask for differently and still go on with the networks that are there.
 FREE = ("folds", "final", "ship")
@@ -36,8 +39,7 @@ def claim(
     mine = {k: v for k, v in asdict(recipe).items() if k not in FREE} | {"seed": seed}
     mine = json.loads(json.dumps(mine))
     if path.is_file():
-        defaults = {f.name: f.default for f in fields(recipe) if f.default is not MISSING}
-        _compare(out, defaults | json.loads(path.read_text(encoding="utf-8")), mine)
+        _compare(out, _completed(json.loads(path.read_text(encoding="utf-8")), recipe), mine)
         there = [part for part in parts if _holds(out, part)]
         if there and not resume:
             raise InputError(
@@ -55,8 +57,23 @@ def _holds(out: Path, part: str) -> bool:
     return any(path.exists() for path in paths)
 
 
+def _completed(there: Mapping[str, Any], like: "DataclassInstance") -> dict[str, Any]:
+    """Give settings that came later than `there` the defaults they had until then."""
+    out = dict(there)
+    for each in fields(like):
+        now = getattr(like, each.name)
+        if each.name not in out and each.default is not MISSING:
+            out[each.name] = json.loads(json.dumps(each.default))
+        elif _is_value(now) and isinstance(out.get(each.name), Mapping):
+            out[each.name] = _completed(out[each.name], now)
+    return out
+
+
+def _is_value(thing: object) -> "TypeGuard[DataclassInstance]":
+    return is_dataclass(thing) and not isinstance(thing, type)
+
+
 def _compare(out: Path, there: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
-    """Refuse other settings; one that came later than `there` had its default."""
     for key in mine:
         if there.get(key) != mine[key]:
             raise InputError(

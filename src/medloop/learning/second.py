@@ -20,8 +20,8 @@ from sklearn.ensemble import ExtraTreesRegressor
 from medloop.core.errors import InputError
 from medloop.learning.datasets import Example
 from medloop.learning.export import LesionEnsemble, export_onnx
-from medloop.learning.placed import with_field
 from medloop.learning.figures import Predictions
+from medloop.learning.placed import with_field
 from medloop.learning.tasks import GradingTask
 from medloop.models.bundle import Bundle, load_bundle, sha256_of
 from medloop.models.evidence import evidence, find, fovea_of, outline

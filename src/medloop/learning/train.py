@@ -21,7 +21,8 @@ from medloop.learning.loop import Progress, Report, Run, Schedule, fit, save_who
 from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.second import Second, open_second
 from medloop.learning.segmentation.opening import Planned, open_segmentation
-from medloop.learning.segmentation.task import SegmentationRecipe, SegmentationTask
+from medloop.learning.segmentation.recipe import SegmentationRecipe
+from medloop.learning.segmentation.task import SegmentationTask
 from medloop.learning.tasks import GradingTask, LesionTask, open_task
 from medloop.models.bundle import CARD, FOREST, PLAN, WEIGHTS, seal
 from medloop.models.plan import Plan

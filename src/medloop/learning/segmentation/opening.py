@@ -17,11 +17,16 @@ from medloop.learning.recipes import overruled
 from medloop.learning.segmentation.batches import load_cases
 from medloop.learning.segmentation.fingerprint import Count, Fingerprint, fingerprint
 from medloop.learning.segmentation.planning import Budget, Wanted, plan_for
-from medloop.learning.segmentation.task import SegmentationRecipe, SegmentationTask
+from medloop.learning.segmentation.recipe import SegmentationRecipe
+from medloop.learning.segmentation.task import SegmentationTask
 from medloop.models.architecture import Kind, Norm
 from medloop.models.segmentation_plan import SegmentationPlan
 
-RECIPES = ("segmentation", "hippocampus")
+# What a recipe's data show, where they do not say it themselves: channels, classes.
+SHOWN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "hippocampus": (("T1",), ("anterior", "posterior")),
+}
+RECIPES = ("segmentation", *SHOWN)
 _FOLDS_SEED = 0  # folds do not change with the seed of the weights
 
 
@@ -67,7 +72,7 @@ def plan_segmentation(
     DataProblemsError
         If a case is wrong.
     """
-    dataset = open_dataset(data)
+    dataset = _named(name, open_dataset(data))
     if dataset.task is not Task.SEGMENTATION:
         raise InputError(f"{dataset.name}: {dataset.layout} is for {dataset.task}")
     facts = survey(dataset, progress=report)
@@ -97,6 +102,18 @@ def open_segmentation(
     prepared = load_cases(planned.dataset, planned.sources, recipe.plan, kept, report)
     folds = np.array([planned.fold_of[source.name] for source in planned.sources])
     return SegmentationTask(recipe, planned.dataset, planned.sources, folds, prepared)
+
+
+def _named(recipe: str, dataset: Dataset) -> Dataset:
+    """Name channels and classes as the recipe does; `InputError` if there are others."""
+    channels, classes = SHOWN.get(recipe, (dataset.channels, tuple(dataset.classes)))
+    if len(channels) != len(dataset.channels) or len(classes) != len(dataset.classes):
+        raise InputError(
+            f"recipe {recipe} is for channels {', '.join(channels)} and classes"
+            f" {', '.join(classes)}; {dataset.describe()}"
+        )
+    values = dataset.classes.values()
+    return replace(dataset, channels=channels, classes=dict(zip(classes, values, strict=True)))
 
 
 def _plan(seen: Fingerprint, settings: Mapping[str, str]) -> SegmentationPlan:

@@ -1,7 +1,7 @@
 """Learning to segment: what the training command needs of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,46 +24,12 @@ from medloop.learning.region_losses import Counted, dice_and_entropy, over_level
 from medloop.learning.segmentation.batches import PatchBatches, PreparedCase
 from medloop.learning.segmentation.fingerprint import class_labels
 from medloop.learning.segmentation.planning import in_words
-from medloop.learning.transforms import IntensityRanges, Ranges, SpatialRanges
+from medloop.learning.segmentation.recipe import SegmentationRecipe
 from medloop.models.networks.build import build
 from medloop.models.segment import labels_of, prepare, probabilities
 from medloop.models.segmentation_plan import SegmentationPlan
 
 _COUNTED = Counted(ignore=-1, over_batch=True)
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentationRecipe:
-    """Everything that decides a segmenting bundle's weights, besides the data and the seed.
-
-    Attributes
-    ----------
-    batch, steps
-        Patches a step, steps an epoch.
-    rate, averaging
-        AdamW's peak rate, and the decay of the moving average of the weights.
-    foreground
-        Share of patches centered on a labelled voxel.
-    folds, of_folds, final, ship
-        As in `recipes.Recipe`.
-    """
-
-    name: str
-    plan: SegmentationPlan
-    epochs: int = 60
-    batch: int = 4
-    steps: int = 100
-    rate: float = 2e-3
-    head_rate: float = 2e-3
-    averaging: float = 0.999
-    foreground: float = 0.5
-    ranges: Ranges = field(
-        default_factory=lambda: Ranges(SpatialRanges(flip_chance=0.5), IntensityRanges())
-    )
-    folds: str = "0,1,2,3,4"
-    of_folds: int = 5
-    final: bool = True
-    ship: str = "final"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
