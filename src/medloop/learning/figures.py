@@ -65,10 +65,10 @@ def grading_figures(
 
     statistics: dict[str, Statistic] = {
         "ICDR quadratic-weighted kappa": kappa(0, 5),
-        "ICDR accuracy (five grades)": lambda n: accuracy(icdr[n], given[n, 0]),
+        "ICDR accuracy (five grades)": _accuracy(icdr, given[:, 0]),
         "DME quadratic-weighted kappa": kappa(1, 3),
-        "DME accuracy (three grades)": lambda n: accuracy(dme[n], given[n, 1]),
-        "ICDR and DME both right": lambda n: float(np.mean((truth[n] == given[n]).all(axis=1))),
+        "DME accuracy (three grades)": _accuracy(dme, given[:, 1]),
+        "ICDR and DME both right": _both(truth, given),
         "referable AUC": lambda n: roc_auc(referable[n], score[n]),
         "ICDR 2 or more AUC": lambda n: roc_auc(icdr[n] >= 2, graded.above_mild[n]),
         "referable sensitivity": lambda n: _share(called[n], referable[n]),
@@ -76,7 +76,29 @@ def grading_figures(
     }
     for grade in range(5):
         statistics[f"ICDR {grade} recall"] = _recall(icdr, given[:, 0], grade)
+    for key, reader in (("network_logits", "network"), ("opinion", "lesions")):
+        if all(key in p for p in predictions):
+            alone = _given_by(plan, predictions, key)
+            statistics[f"ICDR accuracy, {reader} alone"] = _accuracy(icdr, alone[:, 0])
+            statistics[f"ICDR and DME both right, {reader} alone"] = _both(truth, alone)
     return _measure(statistics, len(truth), rng)
+
+
+def _given_by(plan: Plan, predictions: Sequence[Predictions], key: str) -> Int[ndarray, "n 2"]:
+    """Grades that one of two readers would give: steps more likely passed than not."""
+    rows = np.concatenate([np.array(p[key]) for p in predictions])
+    passed = rows > (0.5 if key == "opinion" else 0.0)
+    edges = np.cumsum([scale.grades - 1 for scale in plan.scales])[:-1]
+    parts = np.split(passed, edges, axis=1)
+    return np.stack([np.minimum.accumulate(p, axis=1).sum(axis=1) for p in parts], axis=1)
+
+
+def _accuracy(truth: Int[ndarray, " n"], given: Int[ndarray, " n"]) -> Statistic:
+    return lambda n: accuracy(truth[n], given[n])
+
+
+def _both(truth: Int[ndarray, "n 2"], given: Int[ndarray, "n 2"]) -> Statistic:
+    return lambda n: float(np.mean((truth[n] == given[n]).all(axis=1)))
 
 
 def lesion_figures(
