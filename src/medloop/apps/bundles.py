@@ -12,7 +12,7 @@ from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
 from medloop.models.bundle import INT8_WEIGHTS, Bundle, load_bundle, shipped_bundles
 from medloop.models.evidence import SecondReader, open_forest
-from medloop.models.plan import Task
+from medloop.models.plan import Plan
 from medloop.models.predict import Precision, Predictor, open_predictor
 
 
@@ -72,7 +72,7 @@ def open_second(bundle: Bundle, settings: Settings) -> SecondReader | None:
     InputError
         If that bundle has other weights than those it was trained with.
     """
-    reads = "" if bundle.plan.task is Task.SEGMENTATION else bundle.photograph_plan.reads
+    reads = bundle.plan.reads if isinstance(bundle.plan, Plan) else ""
     if not reads:
         return None
     lesions = find_bundle(reads, settings)

@@ -1,6 +1,7 @@
 """``medloop predict``: one network over many inputs, for researchers.
 
-Networks that grade fill OUT/predictions.csv; networks that segment write a file an input.
+Networks that grade or classify fill OUT/predictions.csv; those that segment write a file an
+input.
 """
 
 import csv
@@ -15,6 +16,7 @@ from numpy import ndarray
 
 from medloop.apps.batch import Batch, Input, open_batch
 from medloop.apps.bundles import find_bundle, open_network, open_second
+from medloop.apps.classify import tell_classes
 from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.apps.label import label
 from medloop.apps.output import require_folder, write_whole
@@ -58,11 +60,15 @@ def predict(
     """
     require_folder(out)
     bundle = find_bundle(bundle_name, settings)
-    if bundle.plan.task is Task.SEGMENTATION:
+    task = bundle.plan.task
+    if task is Task.SEGMENTATION:
         return label(bundle, inputs, out, settings, shares=probabilities)
+    if probabilities and task is not Task.LESIONS:
+        verb = "grades" if task is Task.GRADING else "classifies"
+        raise UsageError(f"--probabilities is for networks that segment; {bundle.name} {verb}")
+    if task is Task.CLASSIFICATION:
+        return tell_classes(bundle, inputs, out, settings)
     plan = bundle.photograph_plan
-    if probabilities and plan.task is not Task.LESIONS:
-        raise UsageError(f"--probabilities is for networks that segment; {bundle.name} grades")
     predictor = open_network(bundle, settings)
     keep: _Table | _Maps = _Maps(out, plan, probabilities)
     if plan.task is Task.GRADING:

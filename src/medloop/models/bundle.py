@@ -16,13 +16,14 @@ from typing import Any
 
 from medloop.core.errors import InputError
 from medloop.core.finding import Weights
+from medloop.models.classification_plan import ClassificationPlan, classification_plan_from
 from medloop.models.plan import Plan, Task, plan_from_json
 from medloop.models.segmentation_plan import SegmentationPlan, segmentation_plan_from
 
 CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
 INT8_WEIGHTS = "weights.int8.onnx"
 FOREST = "forest.onnx"
-_SEGMENTS = Task.SEGMENTATION
+AnyPlan = Plan | SegmentationPlan | ClassificationPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,7 @@ class Bundle:
     name: str
     version: str
     folder: Path
-    plan: Plan | SegmentationPlan
+    plan: AnyPlan
     card: Mapping[str, Any]  # TOML has no closed type
     sha256: str
 
@@ -44,7 +45,7 @@ class Bundle:
     @property
     def photograph_plan(self) -> Plan:
         """The plan of a network that reads photographs; `InputError` if this is none."""
-        if isinstance(self.plan, SegmentationPlan):
+        if not isinstance(self.plan, Plan):
             raise InputError(f"bundle {self.name} is for {self.plan.task}, not for photographs")
         return self.plan
 
@@ -52,14 +53,23 @@ class Bundle:
     def segmentation_plan(self) -> SegmentationPlan:
         """The plan of a network that labels voxels; `InputError` if this is none."""
         if not isinstance(self.plan, SegmentationPlan):
-            raise InputError(f"bundle {self.name} is for {self.plan.task}, not {_SEGMENTS}")
+            wanted = Task.SEGMENTATION
+            raise InputError(f"bundle {self.name} is for {self.plan.task}, not {wanted}")
+        return self.plan
+
+    @property
+    def classification_plan(self) -> ClassificationPlan:
+        """The plan of a network that gives an image a class; `InputError` if this is none."""
+        if not isinstance(self.plan, ClassificationPlan):
+            wanted = Task.CLASSIFICATION
+            raise InputError(f"bundle {self.name} is for {self.plan.task}, not {wanted}")
         return self.plan
 
     @property
     def forest(self) -> Path | None:
         """The second reader's trees, ONNX; None where the network answers alone."""
         path = self.folder / FOREST
-        reads = not isinstance(self.plan, SegmentationPlan) and self.plan.reads
+        reads = isinstance(self.plan, Plan) and self.plan.reads
         return path if reads and path.is_file() else None
 
     @property
@@ -97,14 +107,17 @@ def load_bundle(source: str | Path) -> Bundle:
     return Bundle(name, version, folder, plan, card, sha256_of(folder / WEIGHTS))
 
 
-def _plan(text: str) -> Plan | SegmentationPlan:
-    """Read a plan of either kind; `InputError` if it is none."""
+def _plan(text: str) -> AnyPlan:
+    """Read a plan of any kind; `InputError` if it is none."""
     try:
         raw = json.loads(text)
     except ValueError as why:
         raise InputError(f"plan.json is not a plan: {type(why).__name__}") from why
-    if isinstance(raw, dict) and raw.get("task") == _SEGMENTS:
+    task = raw.get("task") if isinstance(raw, dict) else None
+    if task == Task.SEGMENTATION:
         return segmentation_plan_from(raw)
+    if task == Task.CLASSIFICATION:
+        return classification_plan_from(raw)
     return plan_from_json(text)
 
 

@@ -15,6 +15,7 @@ class Task(StrEnum):
     SEGMENTATION = (
         "segmentation"  # one class a voxel or pixel, of those that exclude each other
     )
+    CLASSIFICATION = "classification"  # one class an image
 
 
 @dataclass(frozen=True, slots=True)

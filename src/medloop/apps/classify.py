@@ -1,0 +1,113 @@
+"""``medloop predict`` with a network that gives an image a class: OUT/predictions.csv."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped
+from numpy import ndarray
+
+from medloop.apps.batch import Batch, open_batch
+from medloop.apps.bundles import open_network
+from medloop.apps.console import Exit, UsageError, note, progress, say
+from medloop.apps.output import write_whole
+from medloop.apps.settings import Settings
+from medloop.core.errors import InputError, UnsuitableError
+from medloop.core.image import Picture, Volume
+from medloop.core.study import Content
+from medloop.models.bundle import Bundle
+from medloop.models.classification_plan import ClassificationPlan
+from medloop.models.classify import classify
+from medloop.models.predict import Predictor
+from medloop.models.segmentation_plan import PICTURES
+
+_COLORS = 3
+
+
+def tell_classes(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Settings) -> Exit:
+    """Run the network over every picture, or volume, among the inputs.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to read.
+    """
+    plan = bundle.classification_plan
+    predictor = open_network(bundle, settings)
+    wanted = Content.PICTURES if plan.frame == PICTURES else Content.VOLUME
+    with open_batch(inputs, wanted) as batch:
+        if not (batch.found or batch.bad or batch.unsuitable):
+            raise UsageError("there is no image among the inputs")
+        return _predict(batch, predictor, plan, out)
+
+
+def _predict(batch: Batch, predictor: Predictor, plan: ClassificationPlan, out: Path) -> Exit:
+    for reason in (*batch.bad, *batch.unsuitable):
+        note(reason)
+    bad = len(batch.bad)
+    rows: list[list[str | int | float]] = []
+    with progress("predicting", len(batch.found)) as report:
+        for number, item in enumerate(batch.found):
+            report(number, len(batch.found))
+            try:
+                rows.append([item.name, *_one(item.read(), predictor, plan)])
+            except InputError as error:
+                bad += 1
+                note(f"{item.name}: {error}")
+            except UnsuitableError as error:
+                note(f"{item.name}: {error}")
+    table = out / "predictions.csv"
+    _write(table, plan, rows)
+    say(str(table))
+    if bad:
+        return Exit.BAD_INPUT
+    return Exit.DONE if rows else Exit.UNSUITABLE
+
+
+def _one(
+    image: Picture | Volume, predictor: Predictor, plan: ClassificationPlan
+) -> list[str | int | float]:
+    grid = None if isinstance(image, Picture) else image.grid
+    array = _channels(image, plan) if isinstance(image, Picture) else image.array[None]
+    shares = classify(predictor, array, grid, plan)
+    best = int(shares.argmax())
+    named = [plan.classes[best]] if _are_named(plan) else []
+    return [best, *(round(float(share), 6) for share in shares), *named]
+
+
+def _channels(picture: Picture, plan: ClassificationPlan) -> Shaped[ndarray, "c y x"]:
+    """Colors first, as many as the network reads; gray is a color, no color is gray.
+
+    Raises
+    ------
+    InputError
+        If a picture in color meets a network of gray ones.
+    """
+    if not picture.is_color:
+        return np.repeat(picture.array[None], len(plan.channels), axis=0)
+    array = np.moveaxis(picture.array, -1, 0)
+    if len(plan.channels) == _COLORS:
+        return array
+    if (array == array[:1]).all():
+        return array[:1]
+    raise InputError("is in color; the network reads gray pictures")
+
+
+def _are_named(plan: ClassificationPlan) -> bool:
+    return plan.classes != tuple(str(n) for n in range(len(plan.classes)))
+
+
+def _write(
+    path: Path, plan: ClassificationPlan, rows: Sequence[Sequence[str | int | float]]
+) -> None:
+    """Write input, prediction, p_0, p_1, ...; and the class's name, where classes have one."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    named = ["class"] if _are_named(plan) else []
+    shares = [f"p_{n}" for n in range(len(plan.classes))]
+    writer.writerow(["input", "prediction", *shares, *named])
+    writer.writerows(rows)
+    data = text.getvalue().encode("utf-8", errors="surrogateescape")  # names as on disk
+    write_whole(path, lambda part: part.write_bytes(data))
