@@ -13,6 +13,7 @@ from medloop.apps.settings import Settings
 from medloop.core.errors import ServiceError
 
 if TYPE_CHECKING:
+    from medloop.learning.classification.opening import Planned as PlannedClassification
     from medloop.learning.segmentation.opening import Planned
     from medloop.learning.train import Milestone
 
@@ -29,14 +30,14 @@ def train(options: Namespace) -> Exit:
     """
     _require_torch()
     from medloop.learning.recipes import recipe_named
-    from medloop.learning.segmentation.opening import RECIPES
     from medloop.learning.train import Order
     from medloop.learning.train import train as learn
 
-    _require_data(options)
+    if not options.data.exists():
+        raise UsageError(f"{options.data}: no such folder or file of data")
     require_folder(options.out)
     settings = dict(_pair(text) for text in options.overrides)
-    planned = _plan(options, settings) if options.recipe in RECIPES else None
+    planned = _plan(options, settings)
     order = Order(
         planned.recipe if planned else recipe_named(options.recipe, settings),
         options.data,
@@ -54,22 +55,35 @@ def train(options: Namespace) -> Exit:
     return Exit.DONE
 
 
-def _plan(options: Namespace, settings: Mapping[str, str]) -> "Planned":
-    """Check the data and plan for them; problems and the plan, in words, go to stderr."""
-    from medloop.learning.segmentation.opening import DataProblemsError, plan_segmentation
-    from medloop.learning.segmentation.planning import in_words
+def _plan(
+    options: Namespace, settings: Mapping[str, str]
+) -> "Planned | PlannedClassification | None":
+    """Check the data and plan for them, where the recipe does; stderr says what was found."""
+    from medloop.learning.classification import opening as classes
+    from medloop.learning.classification import planning as for_classes
+    from medloop.learning.segmentation import opening as voxels
+    from medloop.learning.segmentation import planning as for_voxels
 
+    recipe, data = options.recipe, options.data
+    planned: Planned | PlannedClassification
     try:
         with progress("reading cases") as count:
-            planned = plan_segmentation(options.recipe, options.data, settings, report=count)
-    except DataProblemsError as wrong:
+            if recipe in voxels.RECIPES:
+                planned = voxels.plan_segmentation(recipe, data, settings, report=count)
+                words = for_voxels.in_words(planned.recipe.plan)
+            elif recipe in classes.RECIPES:
+                planned = classes.plan_classification(recipe, data, settings, report=count)
+                words = for_classes.in_words(planned.recipe.plan)
+            else:
+                return None
+    except voxels.DataProblemsError as wrong:
         for problem in wrong.problems:
             note(str(problem))
         raise
     for problem in planned.problems:
         note(str(problem))
     note(planned.dataset.describe())
-    for line in in_words(planned.recipe.plan):
+    for line in words:
         note(line)
     return planned
 

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from medloop.core.errors import InputError, ServiceError
+from medloop.learning.classification.recipe import ClassificationRecipe
 from medloop.learning.recipes import Recipe
 from medloop.learning.segmentation.recipe import SegmentationRecipe
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+AnyRecipe = Recipe | SegmentationRecipe | ClassificationRecipe
 
 # What a run may ask for differently and still go on with the networks that are there.
 FREE = ("folds", "final", "ship")
@@ -19,7 +22,7 @@ FREE = ("folds", "final", "ship")
 
 def claim(
     out: Path,
-    recipe: Recipe | SegmentationRecipe,
+    recipe: AnyRecipe,
     *,
     seed: int,
     parts: Sequence[str],

@@ -16,12 +16,14 @@ from torch import nn
 import medloop
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.card import card_text
-from medloop.learning.keep import FREE, claim, write_text
+from medloop.learning.classification.opening import Planned as PlannedClassification
+from medloop.learning.classification.opening import open_classification
+from medloop.learning.classification.task import ClassificationTask
+from medloop.learning.keep import FREE, AnyRecipe, claim, write_text
 from medloop.learning.loop import Progress, Report, Run, Schedule, fit, save_whole
 from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.second import Second, open_second
 from medloop.learning.segmentation.opening import Planned, open_segmentation
-from medloop.learning.segmentation.recipe import SegmentationRecipe
 from medloop.learning.segmentation.task import SegmentationTask
 from medloop.learning.tasks import GradingTask, LesionTask, open_task
 from medloop.models.bundle import CARD, FOREST, PLAN, WEIGHTS, seal
@@ -29,21 +31,21 @@ from medloop.models.plan import Plan
 
 _FINAL = "final"
 
-LearningTask = GradingTask | LesionTask | SegmentationTask
+LearningTask = GradingTask | LesionTask | SegmentationTask | ClassificationTask
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """One call of ``medloop train``: what to train, on what, and where it goes."""
 
-    recipe: Recipe | SegmentationRecipe
+    recipe: AnyRecipe
     data: Path
     out: Path
     seed: int = 0
     device: str = "cpu"
     resume: bool = False
     lesions: Path | None = None  # a training of `retina_lesions`, for a second reader of grades
-    planned: Planned | None = None  # the data that a `SegmentationRecipe` was planned for
+    planned: Planned | PlannedClassification | None = None  # the data the recipe is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,9 @@ def _open(order: Order, count: Count) -> LearningTask:
     if order.planned is None:
         raise InputError(f"recipe {order.recipe.name} needs data that were planned for")
     write_text(order.out / "fingerprint.json", order.planned.fingerprint.to_json())
-    return open_segmentation(order.planned, order.out / "work", report=count)
+    if isinstance(order.planned, Planned):
+        return open_segmentation(order.planned, order.out / "work", report=count)
+    return open_classification(order.planned, order.out / "work", report=count)
 
 
 def _device(wanted: str) -> str:

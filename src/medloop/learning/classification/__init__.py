@@ -1,0 +1,1 @@
+"""Learning to classify volumes and pictures: fingerprint, plan, batches, task."""

@@ -1,0 +1,167 @@
+"""Learning to classify: what the training command needs of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Int
+from numpy import ndarray
+from torch import Tensor, nn
+
+from medloop.evaluation.bootstrap import Figure
+from medloop.learning.card import PURPOSES, Purpose
+from medloop.learning.classification.batches import ImageBatches, Images
+from medloop.learning.classification.figures import (
+    best_temperature,
+    classification_figures,
+    pooled,
+)
+from medloop.learning.classification.planning import in_words
+from medloop.learning.classification.recipe import ClassificationRecipe
+from medloop.learning.data.description import CaseSource, Dataset
+from medloop.learning.export import ClassificationEnsemble, export_onnx
+from medloop.learning.figures import Predictions
+from medloop.learning.loop import Batches
+from medloop.learning.losses import ordinal
+from medloop.learning.tasks import imagenet
+from medloop.models.architecture import Kind
+from medloop.models.classification_plan import ClassificationPlan
+from medloop.models.classify import logits_of
+from medloop.models.networks.build import build, load_imagenet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassificationTask:
+    """One class an image, by the plan's network."""
+
+    recipe: ClassificationRecipe
+    dataset: Dataset
+    sources: tuple[CaseSource, ...]
+    fold_of: Int[ndarray, " n"]
+    classes: Int[ndarray, " n"]
+    images: Images
+    unit: str = "case"
+    caveat: str = (
+        " (of recalls Wilson's, of the AUC of two classes DeLong's); one temperature is fitted"
+        " on the same predictions: it enters the calibration error and, of grades, slightly the"
+        " rest"
+    )
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the bundle is for: as people wrote it, or as far as the data tell."""
+        return PURPOSES.get(self.recipe.name) or purpose_of(self.dataset, len(self.sources))
+
+    @property
+    def input_summary(self) -> Mapping[str, list[str]]:
+        """What the card says of the network's input."""
+        return {"plan": list(in_words(self.recipe.plan))}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the cases, in order."""
+        return tuple(source.name for source in self.sources)
+
+    def folds(self, count: int) -> Int[ndarray, " n"]:
+        """Return the fold of each case."""
+        if count != self.recipe.of_folds:
+            raise ValueError(f"the cases are in {self.recipe.of_folds} folds, not {count}")
+        return self.fold_of
+
+    def network(self) -> nn.Module:
+        """Make the network: random weights, but for a trunk from ImageNet where it has one."""
+        made = build(self.recipe.plan.architecture)
+        if self.recipe.plan.architecture.kind is Kind.EFFICIENTNET_LITE:
+            load_imagenet(made, imagenet(self.recipe.plan.architecture.variant))
+        return made
+
+    def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
+        """Return one epoch's batches over the chosen cases, and their number."""
+        recipe = self.recipe
+        spatial = replace(recipe.ranges.spatial, flip_axes=recipe.plan.flips)
+        steps = recipe.steps or -(-len(chosen) // recipe.batch)
+        made = ImageBatches(
+            self.images,
+            self.classes,
+            chosen,
+            recipe.plan,
+            replace(recipe.ranges, spatial=spatial),
+            recipe.batch,
+            steps,
+            recipe.balance,
+            recipe.mixing,
+        )
+        return made, steps
+
+    def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of one batch."""
+        x, wanted = batch
+        logits, smoothing = model(x).float(), self.recipe.smoothing
+        if self.recipe.plan.ordinal:
+            return ordinal(logits, wanted, smoothing=smoothing / 2)
+        return nn.functional.cross_entropy(logits, wanted, label_smoothing=smoothing)
+
+    def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
+        """Predict held-out cases."""
+        predictor, plan = TorchPredictor(network), self.recipe.plan
+        logits = [logits_of(predictor, self.images[n].astype(np.float32), plan) for n in chosen]
+        return {
+            "name": [self.names[n] for n in chosen],
+            "truth": self.classes[chosen].tolist(),
+            "logits": np.round(logits, 4).tolist(),
+        }
+
+    def judge(
+        self, predictions: Sequence[Predictions], rng: np.random.Generator
+    ) -> tuple[ClassificationPlan, list[Figure]]:
+        """Calibrate on out-of-fold predictions, then measure them."""
+        plan = self.recipe.plan
+        if not predictions:
+            return plan, []
+        truth, logits = pooled(predictions)
+        plan = replace(plan, temperature=best_temperature(plan, logits, truth))
+        return plan, classification_figures(plan, predictions, rng)
+
+    def export(self, members: Sequence[nn.Module], path: Path) -> None:
+        """Write the mean of the networks' logits as ONNX, for one image of the plan's size."""
+        plan = self.recipe.plan
+        example = torch.zeros(1, len(plan.channels), *plan.size)
+        ensemble = ClassificationEnsemble(members)
+        export_onnx(ensemble, path, outputs=("logits",), example=example)
+
+
+class TorchPredictor:
+    """A network in training as a predictor, in single precision as the bundle's."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network.eval()
+        self._device = next(network.parameters()).device
+
+    @torch.no_grad()
+    def run(self, x_BCHW: Float32[ndarray, " b c *s"]) -> Mapping[str, ndarray]:  # noqa: N803 (as the protocol)
+        """Answer a batch."""
+        logits = self._network(torch.from_numpy(x_BCHW).to(self._device))
+        return {"logits": logits.float().cpu().numpy()}
+
+
+def purpose_of(dataset: Dataset, cases: int) -> Purpose:
+    """Say what can be said of a bundle for any data: what it was shown, and no more."""
+    classes = ", ".join(dataset.classes)
+    return Purpose(
+        title=f"Classification of {', '.join(dataset.channels)} into {classes}",
+        intended_use=(
+            f"Research: one of {classes} for images like those of {dataset.name}, looked at by"
+            " a qualified person."
+        ),
+        not_for=(
+            "diagnosis, treatment or any decision about a patient before validation for it",
+            "images of another kind, region or resolution than those it was trained on",
+        ),
+        training_data=f"{dataset.name} ({dataset.layout}), {cases} labelled cases",
+        cases=cases,
+        license="that of the data",
+        limits=("measured on held-out cases of the same data only: expect less elsewhere",),
+        classes={str(n): name for n, name in enumerate(dataset.classes)},
+    )
