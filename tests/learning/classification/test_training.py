@@ -278,3 +278,22 @@ def test_unknown_and_wrong_settings_are_named(data, tmp_path):
         plan(size="32x32x32")
     with pytest.raises(InputError, match=r"smoothing=1\.5 outside"):
         plan(smoothing="1.5")
+
+
+def test_volumes_are_classified_as_pictures_are(tmp_path):
+    rng = np.random.default_rng(0)
+    volumes = rng.integers(0, 255, (12, 8, 10, 9), np.uint8)
+    labels = np.arange(12, dtype=np.uint8)[:, None] % 3
+    np.savez(tmp_path / "solid.npz", train_images=volumes, train_labels=labels)
+    settings = {"of_folds": "2", "batch": "4", "size": "8x8x8"}
+    planned = plan_classification("medmnist", tmp_path / "solid.npz", settings)
+    plan = planned.recipe.plan
+    small = replace(plan.architecture, widths=(4, 4, 8, 8), blocks=(1, 1, 1, 1))
+    recipe = replace(planned.recipe, plan=replace(plan, architecture=small))
+    task = open_classification(replace(planned, recipe=recipe), tmp_path)
+    batches, _ = task.batches(np.arange(12))
+    network = task.network()
+    batch = next(iter(batches(rng)))
+    assert batch[0].shape == (4, 1, 8, 8, 8)
+    assert torch.isfinite(task.loss(network, batch))
+    assert np.shape(task.predict(network, np.arange(2))["logits"]) == (2, 3)
