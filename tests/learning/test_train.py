@@ -78,7 +78,7 @@ def test_both_engines_answer_alike(made):
 
 
 def test_the_bundle_answers_as_the_network_did(made, data):
-    """Exported weights are stored in half precision; logits move by little."""
+    """Exported weights are rounded to INT8 steps or halves; logits move by little."""
     bundle = load_bundle(made[0])
     task = open_task(a_quick_recipe("retina_grading"), data)
     network = task.network()
@@ -86,7 +86,7 @@ def test_the_bundle_answers_as_the_network_did(made, data):
     torch_logits = cumulative_logits(network, task.pictures, bundle.plan)
     predictor = open_predictor(bundle)
     ours = [grade_canvas(predictor, c, bundle.plan)[0] for c in task.pictures.canvases]
-    assert np.stack(ours) == pytest.approx(torch_logits, abs=0.02)
+    assert np.stack(ours) == pytest.approx(torch_logits, abs=0.1)
 
 
 def test_evaluation_warns_of_photographs_the_bundle_was_made_with(made, data, tmp_path):
