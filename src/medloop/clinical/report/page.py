@@ -121,7 +121,8 @@ def _embedded(figures: tuple[Figure, ...]) -> list[tuple[Figure, str]]:
     shape, window = figures[0].image.shape, trim(figures[0].image)
     embedded = []
     for figure in figures:
-        image = figure.image[window] if figure.image.shape == shape else figure.image
+        cuts = figure.image.shape == shape and not figure.is_whole
+        image = figure.image[window] if cuts else figure.image
         embedded.append((figure, data_uri(image)))
     return embedded
 

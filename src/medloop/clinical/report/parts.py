@@ -68,12 +68,13 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """A picture with its title and legend."""
+    """A picture with its title and legend; `is_whole` keeps its black margins."""
 
     title: str
     image: UInt8[ndarray, "y x 3"]
     keys: tuple[Key, ...] = ()
     ramp: Ramp | None = None
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,13 +9,14 @@ from medloop.clinical.report.figures import heat, heat_ramp, overlay, shrink
 from medloop.clinical.report.language import FRAME, Language, percent, say
 from medloop.clinical.report.notices import told
 from medloop.clinical.report.parts import Figure, Key, Ramp, Report, Table, Tone
+from medloop.clinical.report.views import PLANES, columns_of, views
 from medloop.core.finding import Assessment, Finding, Measurement, Result
-from medloop.core.image import Picture
+from medloop.core.image import Picture, Volume
 from medloop.core.study import Case
 
 
 def plain_report(case: Case, result: Result, *, language: Language) -> Report:
-    """Tabulate findings and assessments; pictures where the case is a photograph."""
+    """Tabulate findings and assessments; pictures of a photograph or a labelled volume."""
     count = len(result.findings)
     headline = (
         say(FRAME, "plain_headline", language, count=count)
@@ -38,10 +39,16 @@ def plain_report(case: Case, result: Result, *, language: Language) -> Report:
 
 
 def plain_pictures(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "y x 3"]]:
-    """Draw ``overlay`` and ``heatmap`` for a photograph, where there is something to show."""
+    """Draw ``overlay`` and ``heatmap``, where there is something to show.
+
+    Of a volume that is labelled: ``overlay``, by `medloop.clinical.report.views.views`.
+    """
     picture = case.images[0]
     pictures: dict[str, UInt8[ndarray, "y x 3"]] = {}
-    if not isinstance(picture, Picture):
+    if isinstance(picture, Volume):
+        labels = result.labels
+        if labels is not None and labels.array.any():
+            pictures["overlay"] = views(picture, labels)
         return pictures
     if result.labels is not None or any(each.center_px for each in result.findings):
         pictures["overlay"] = overlay(picture, result.labels, result.findings)
@@ -50,20 +57,36 @@ def plain_pictures(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "y
     return pictures
 
 
+def plane_figures(
+    overlay_of: UInt8[ndarray, "y x 3"], keys: tuple[Key, ...], *, language: Language
+) -> tuple[Figure, ...]:
+    """Make a figure of each plane that `plain_pictures` drew; the first has the keys."""
+    return tuple(
+        Figure(say(FRAME, plane, language), image, keys if n == 0 else (), is_whole=True)
+        for n, (plane, image) in enumerate(zip(PLANES, columns_of(overlay_of), strict=True))
+    )
+
+
 def _figures(case: Case, result: Result, language: Language) -> tuple[Figure, ...]:
     picture = case.images[0]
-    if not isinstance(picture, Picture):
-        return ()
     drawn = plain_pictures(case, result)
+    if not isinstance(picture, Picture):
+        return (
+            plane_figures(drawn["overlay"], _keys(result), language=language) if drawn else ()
+        )
     figures = [Figure(say(FRAME, "image", language), shrink(picture))]
     if "overlay" in drawn:
-        segments = result.labels.segments.values() if result.labels is not None else ()
-        keys = tuple(Key(f"#{bytes(each.color).hex()}", each.name) for each in segments)
-        figures.append(Figure(say(FRAME, "overlay", language), drawn["overlay"], keys=keys))
+        title = say(FRAME, "overlay", language)
+        figures.append(Figure(title, drawn["overlay"], keys=_keys(result)))
     if "heatmap" in drawn:
         ramp = Ramp(heat_ramp(), say(FRAME, "low", language), say(FRAME, "high", language))
         figures.append(Figure(say(FRAME, "heat_map", language), drawn["heatmap"], ramp=ramp))
     return tuple(figures)
+
+
+def _keys(result: Result) -> tuple[Key, ...]:
+    segments = result.labels.segments.values() if result.labels is not None else ()
+    return tuple(Key(f"#{bytes(each.color).hex()}", each.name) for each in segments)
 
 
 def _tables(result: Result, language: Language) -> tuple[Table, ...]:
