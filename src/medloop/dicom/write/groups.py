@@ -42,6 +42,7 @@ REGION, CENTER = dcm("111030", "Image Region"), dcm("111010", "Center")
 BOX = Code(PRIVATE, "BOX", "Corners of bounding box")
 COMMENT = dcm("121106", "Comment")
 ASSESSMENTS = "assessments"  # the tracking identifier of the group that holds them
+_UNITS = {"_px": "{pixels}", "_mm3": "mm3"}
 _TRACKING_UID = dcm("112040", "Tracking Unique Identifier")
 _SEGMENT = dcm("121191", "Referenced Segment")
 _SEGMENT_SOURCE = dcm("121233", "Source image for segmentation")
@@ -178,13 +179,13 @@ def _assessment(key: str, value: Assessment) -> list[Dataset]:
         case int() if key in SCALES:
             items = [code_item(concept_of(key), grade_code(key, value))]
         case int() | float():
-            items = [number_item(concept_of(key), value, "1")]
+            items = [number_item(concept_of(key), value, _unit_of(key))]
         case str() if key in CONCEPTS and fits_code(key, value):
             items = [code_item(concept_of(key), grade_code(key, value))]
         case str():
             items = [text_item(concept_of(key), value)]
         case tuple() if all(isinstance(v, int | float) for v in value):
-            unit = "{pixels}" if key.endswith("_px") else "1"
+            unit = _unit_of(key)
             items = [number_item(concept_of(key, n), v, unit) for n, v in enumerate(value)]
         case Mapping():
             items = [text_item(concept_of(key, name), text) for name, text in value.items()]
@@ -193,3 +194,8 @@ def _assessment(key: str, value: Assessment) -> list[Dataset]:
         case _:
             raise ValueError(f"assessment {key} is a {type(value).__name__}, which no SR holds")
     return items
+
+
+def _unit_of(key: str) -> str:
+    """Tell the UCUM unit of an assessment by the end of its key."""
+    return next((unit for end, unit in _UNITS.items() if key.endswith(end)), "1")
