@@ -17,6 +17,7 @@ from medloop.core.errors import ServiceError
 from medloop.core.finding import Result
 from medloop.core.record import to_json, to_record
 from medloop.core.study import Case, Notice
+from medloop.files.nifti import write_nifti
 from medloop.workflow.folders import fresh_folder
 
 Rgb = UInt8[ndarray, "y x 3"]
@@ -56,6 +57,8 @@ def write_products(
 ) -> None:
     """Write everything about a result into a folder, which then appears whole.
 
+    Labels of a volume are written as ``labels.nii.gz`` too, on the voxels of the volume.
+
     A PDF that cannot be printed on this machine is left out with a warning in the record.
 
     Raises
@@ -77,6 +80,9 @@ def write_products(
         if pdf is not None:
             (part / "report.pdf").write_bytes(pdf)
         makers.dicom(case, result, pdf, figures, part)
+        labels = result.labels
+        if labels is not None and labels.grid is not None:
+            write_nifti(labels.array, labels.grid, part / "labels.nii.gz")
         for picture in drawing:
             picture.result()
         told = replace(
