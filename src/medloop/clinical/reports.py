@@ -6,12 +6,15 @@ from datetime import datetime
 from jaxtyping import UInt8
 from numpy import ndarray
 
+from medloop.clinical.brain.sentences import hippocampus_report
 from medloop.clinical.report.language import Language
 from medloop.clinical.report.page import render_html
 from medloop.clinical.report.plain import plain_pictures
 from medloop.clinical.retina.sentences import retina_pictures, retina_report
 from medloop.core.finding import Result
 from medloop.core.study import Case
+
+_WORDINGS = {"retina": retina_report, "hippocampus": hippocampus_report}
 
 
 def report_for(
@@ -32,9 +35,10 @@ def report_for(
     ValueError
         If `language` is neither ``"en"`` nor ``"zh"``.
     """
+    write = _WORDINGS.get(result.provenance.analysis)
     report = None
-    if result.provenance.analysis == "retina":
-        report = retina_report(case, result, language=Language(language), rendered=rendered)
+    if write is not None:
+        report = write(case, result, language=Language(language), rendered=rendered)
     return render_html(case, result, language=language, now=now, report=report)
 
 

@@ -22,9 +22,10 @@ YES = Code("SCT", "373066001", "Yes")
 NO = Code("SCT", "373067005", "No")
 PROBABILITY = dcm("122157", "Probability")
 RETINA = Code("SCT", "5665001", "Retina")
+HIPPOCAMPUS = Code("SCT", "5366008", "Hippocampus")
 
 # What an analysis looks at.
-SITES: Mapping[str, Code] = {"retina": RETINA}
+SITES: Mapping[str, Code] = {"retina": RETINA, "hippocampus": HIPPOCAMPUS}
 
 # How the keys of `Result.assessments` are named in an SR: code value (16 characters at most)
 # and meaning. A key that is not here is named after itself.
@@ -47,6 +48,19 @@ CONCEPTS: Mapping[str, Code] = {
     "four_class_map": Code(PRIVATE, "FOUR-CLASS-MAP", "How four classes follow from ICDR"),
     "disc_center_px": Code(PRIVATE, "DISC-PX", "Center of optic disc, pixel"),
     "fovea_center_px": Code(PRIVATE, "FOVEA-PX", "Center of fovea, pixel"),
+    "hippocampus_mm3": Code(PRIVATE, "HIP-VOL", "Volume of hippocampus"),
+    "anterior_mm3": Code(PRIVATE, "HIP-A-VOL", "Volume of anterior hippocampus"),
+    "posterior_mm3": Code(PRIVATE, "HIP-P-VOL", "Volume of posterior hippocampus"),
+    "hippocampus_expected_mm3": Code(PRIVATE, "HIP-EXP", "Expected volume of hippocampus"),
+    "hippocampus_range_mm3": Code(PRIVATE, "HIP-RANGE", "Range of volume of hippocampus"),
+    "anterior_range_mm3": Code(
+        PRIVATE, "HIP-A-RANGE", "Range of volume of anterior hippocampus"
+    ),
+    "posterior_range_mm3": Code(
+        PRIVATE, "HIP-P-RANGE", "Range of volume of posterior hippocampus"
+    ),
+    "side": Code(PRIVATE, "SIDE", "Side of the body"),
+    "side_from": Code(PRIVATE, "SIDE-BY", "What the side of the body was told from"),
 }
 
 # Values of graded assessments.

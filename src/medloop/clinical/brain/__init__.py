@@ -1,0 +1,1 @@
+"""The hippocampus on T1-weighted MR: outlined, measured, coded."""
