@@ -150,7 +150,7 @@ def purpose_of(dataset: Dataset, cases: int) -> Purpose:
     """Say what can be said of a bundle for any data: what it was shown, and no more."""
     classes = ", ".join(dataset.classes)
     return Purpose(
-        title=f"Classification of {', '.join(dataset.channels)} into {classes}",
+        title=f"Classification of images like those of {dataset.name}: {classes}",
         intended_use=(
             f"Research: one of {classes} for images like those of {dataset.name}, looked at by"
             " a qualified person."
