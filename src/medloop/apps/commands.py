@@ -17,6 +17,9 @@ EXIT_CODES = """exit codes:
 """
 
 
+_MODEL_VERBS = ("list", "show", "install", "promote", "rollback", "import", "export")
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One verb: its line in the overview, its options, its examples, and who answers."""
@@ -163,21 +166,48 @@ def _evaluate(options: Namespace, settings: Settings) -> Exit:
 
 
 def _models_options(parser: ArgumentParser) -> None:
-    parser.add_argument("action", choices=("list", "show", "install"))
-    parser.add_argument("bundle", metavar="BUNDLE", nargs="?", help="for show and install")
+    parser.add_argument("action", choices=_MODEL_VERBS)
+    parser.add_argument(
+        "bundle",
+        metavar="BUNDLE",
+        nargs="?",
+        help="a name or a folder; for promote NAME[@VERSION or @HASH]; for import the folder or"
+        " zip of a MONAI bundle, or an nnU-Net results folder",
+    )
+    _out(parser, "import: folder of the bundle to make", required=False)
+    parser.add_argument(
+        "--orientation",
+        metavar="LETTERS",
+        help="import: where the columns, rows and slices of the training images ran, as LPS or"
+        " RAS, where the source does not say",
+    )
+    parser.add_argument(
+        "--monai", type=Path, metavar="DIR", help="export: folder of the MONAI bundle to make"
+    )
+    parser.add_argument("--onnx", type=Path, metavar="FILE", help="export: the network alone")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _models(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps import bundles
+    from medloop.apps import bundles, exchange, promotion
 
     if options.action == "list":
-        return bundles.show_list(settings, as_json=options.json)
+        return promotion.show_versions(settings, as_json=options.json)
     if options.bundle is None:
         raise UsageError(f"models {options.action} needs a BUNDLE")
-    if options.action == "show":
-        return bundles.show_card(options.bundle, settings, as_json=options.json)
-    return bundles.install(Path(options.bundle), settings)
+    answers: dict[str, Callable[[], Exit]] = {
+        "show": lambda: bundles.show_card(options.bundle, settings, as_json=options.json),
+        "install": lambda: promotion.install(Path(options.bundle), settings),
+        "promote": lambda: promotion.promote(options.bundle, settings),
+        "rollback": lambda: promotion.rollback(options.bundle, settings),
+        "import": lambda: exchange.bring_in(
+            Path(options.bundle), options.out, orientation=options.orientation
+        ),
+        "export": lambda: exchange.hand_out(
+            options.bundle, settings, monai=options.monai, onnx=options.onnx
+        ),
+    }
+    return answers[options.action]()
 
 
 def _demo_options(parser: ArgumentParser) -> None:
@@ -275,10 +305,18 @@ COMMANDS = (
     ),
     Command(
         "models",
-        "List, show or install bundles.",
+        "List, show, install, promote, roll back, import or export bundles.",
         _models_options,
         _models,
-        ("list", "show retina_grading", "install bundle/"),
+        (
+            "list",
+            "show retina_grading",
+            "install bundle/",
+            "promote retina_grading@0.2.0",
+            "rollback retina_grading",
+            "import nnUNetTrainer__nnUNetPlans__3d_fullres -o bundle",
+            "export bundle/ --monai monai_bundle",
+        ),
     ),
     Command(
         "demo",

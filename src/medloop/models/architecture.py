@@ -20,6 +20,7 @@ class Kind(StrEnum):
     DENSENET = "densenet"  # Huang 2017; `gated`: Schlemper 2019
     VIT = "vit"  # Dosovitskiy 2021
     EFFICIENTNET_LITE = "efficientnet_lite"  # Tan & Le 2019, with ImageNet weights, 2-D
+    FOREIGN = "foreign"  # made by another program: known by its ONNX file alone
 
 
 class Norm(StrEnum):
@@ -158,6 +159,8 @@ def _wrong_levels(a: Architecture) -> str:
 
 def _wrong_trunk(a: Architecture) -> str:
     """Say what a classifier (or LITE_UNET) lacks, or nothing."""
+    if a.kind is Kind.FOREIGN:
+        return ""
     if a.kind in _LITE:
         is_right = a.dims == 2 and a.channels in (1, 3) and a.variant in _LITE_SIZES
         return "" if is_right else f"2 dims, 1 or 3 channels and one of {_LITE_SIZES}"

@@ -18,7 +18,14 @@ def build(architecture: Architecture) -> nn.Module:
     multiples of `architecture.multiple`. Under deep supervision, while training, it returns a
     tuple of logits, finest first. An EfficientNet-Lite needs `load_imagenet` before anything
     else: its depthwise kernels are 0 until then, and not trained.
+
+    Raises
+    ------
+    ValueError
+        If it was made by another program, so that only its ONNX file is known.
     """
+    if architecture.kind is Kind.FOREIGN:
+        raise ValueError("a network another program made cannot be built, only run")
     return _BUILDERS[architecture.kind](architecture)
 
 

@@ -1,0 +1,1 @@
+"""Networks that other programs trained, made into bundles: MONAI bundles and nnU-Net v2."""
