@@ -8,8 +8,8 @@ from medloop.clinical.report.language import Language
 from medloop.clinical.retina.codes import CONCEPTS, OPTIC_DISC, QUADRANT_SITES
 from medloop.clinical.retina.lesions import kind_of, lesion_table, quadrant_of, tally
 from medloop.clinical.retina.notices import disagreements
-from medloop.clinical.retina.scales import LesionCounts, dme_from_exudates, least_icdr
-from medloop.clinical.retina.sentences import follow_up, most_pressing, retina_report
+from medloop.clinical.retina.scales import LesionCounts
+from medloop.clinical.retina.sentences import follow_up, retina_report
 from tests.clinical.cases import a_case, a_result, with_assessments
 from tests.phantoms import a_fundus
 
@@ -179,14 +179,3 @@ def test_disagreements_are_told_in_chinese_as_alerts(fundus, icdr, dme):
     assert len(report.alerts) == len(warnings) == 2
     assert all("神经网络" in alert for alert in report.alerts)
     assert not report.warnings
-
-
-@given(st.integers(0, 4), st.integers(0, 2), st.integers(0, 30), st.floats(0, 3))
-def test_the_next_step_is_never_less_pressing_than_the_lesions_ask_for(icdr, dme, many, away):
-    lesions = LesionCounts({"HE": {"ST": many}, "MA": {"ST": 1}})
-    warnings = disagreements(icdr, dme, lesions, away, placed=True)
-    told = {"ICDR": icdr, "DME": dme, "gradable": True}
-    pressing = most_pressing(told, warnings)
-    assert pressing["ICDR"] >= max(icdr, least_icdr(lesions))
-    assert pressing["DME"] >= max(dme, dme_from_exudates(away))
-    assert MONTHS[follow_up(pressing)][0] <= MONTHS[follow_up(told)][0]

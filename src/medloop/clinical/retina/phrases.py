@@ -122,8 +122,9 @@ WORDS: Book = {
     "scale_icdr": ("ICDR", "ICDR 国际分级"),
     "about_icdr": (
         "International Clinical Diabetic Retinopathy severity scale, graded 0 to 4 by a neural "
-        "network on the whole photograph.",
-        "糖尿病性视网膜病变国际临床分级（0–4 级），由神经网络对整幅照片判定。",
+        "network on the whole photograph and by decision trees on its lesions.",
+        "糖尿病性视网膜病变国际临床分级（0–4 级），由观察整幅照片的神经网络"
+        "与判读病变的决策树共同判定。",
     ),
     "bar_icdr_0": ("0 none apparent", "0 无明显病变"),
     "bar_icdr_1": ("1 mild NPDR", "1 轻度非增殖期"),

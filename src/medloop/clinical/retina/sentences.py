@@ -1,6 +1,6 @@
 """The retina report, sentence by sentence, from findings and assessments alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from jaxtyping import UInt8
 from numpy import ndarray
@@ -13,7 +13,7 @@ from medloop.clinical.retina.lesions import KINDS, kind_of, lesion_table, tally
 from medloop.clinical.retina.phrases import NOTICES, ROMAN, SHIPPED_BUNDLES, WORDS
 from medloop.core.finding import Assessment, Result
 from medloop.core.image import Picture
-from medloop.core.study import Case, Notice
+from medloop.core.study import Case
 
 DISAGREEMENTS = frozenset({"grade_disagrees", "dme_disagrees", "laterality_disagrees"})
 
@@ -41,14 +41,13 @@ def retina_report(
     headline, sentences = _conclusion(result.assessments, language)
     quality = "gradable" if _is_gradable(result.assessments) else "ungradable"
     pictures = retina_pictures(case, result) if rendered is None else rendered
-    pressing = most_pressing(result.assessments, result.warnings)
     return Report(
         title=say(WORDS, "title", language),
         subject=_eye(case, result.assessments, language),
         headline=headline,
-        tone=_tone(pressing),
+        tone=_tone(result.assessments),
         sentences=sentences,
-        recommendation=say(WORDS, follow_up(pressing), language),
+        recommendation=say(WORDS, follow_up(result.assessments), language),
         guideline=say(WORDS, "guideline", language),
         alerts=told(alerts, language, NOTICES),
         figures=_figures(case, result, pictures, language),
@@ -71,26 +70,6 @@ def retina_pictures(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "
     if result.heat_maps:
         pictures["heatmap"] = heat(picture, result.heat_maps[0])
     return pictures
-
-
-def most_pressing(
-    assessments: Mapping[str, Assessment], warnings: Sequence[Notice]
-) -> Mapping[str, Assessment]:
-    """Raise the grades to what the lesions found ask for, where rules and grade disagree.
-
-    The next step then follows the more pressing of the two until a reader has decided.
-    """
-    raised = dict(assessments)
-    for scale, code, key in (
-        ("ICDR", "grade_disagrees", "least"),
-        ("DME", "dme_disagrees", "rule"),
-    ):
-        for notice in warnings:
-            asked = dict(notice.values).get(key) if notice.code == code else None
-            grade = _whole(assessments, scale)
-            if isinstance(asked, int) and grade is not None:
-                raised[scale] = max(grade, asked)
-    return raised
 
 
 def follow_up(assessments: Mapping[str, Assessment]) -> str:
