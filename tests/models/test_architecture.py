@@ -29,6 +29,7 @@ def a_unet(**changes) -> Architecture:
 
 
 EVERY = [
+    Architecture(Kind.FOREIGN, 3, 1, 5),
     a_unet(norm=Norm.INSTANCE, up=Up.NEAREST, deep_supervision=1, leak=0.01, dropout=0.1),
     unet(2, 1, 2, widths=(8, 16), kind=Kind.RESIDUAL_UNET),
     unet(2, 1, 2, widths=(8, 16), kind=Kind.ATTENTION_UNET),
@@ -38,7 +39,6 @@ EVERY = [
     densenet(3, 1, 2, gated=False),
     vit(3, 5, size=(28, 28), patch=(4, 4)),
     Architecture(Kind.EFFICIENTNET_LITE, 2, 1, 5, variant="lite2"),
-    Architecture(Kind.FOREIGN, 3, 1, 5),
 ]
 
 

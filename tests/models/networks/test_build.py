@@ -134,3 +134,8 @@ def test_imagenet_weights_reach_the_trunk(kind):
     scale = state["_bn0.weight"] / (state["_bn0.running_var"] + 1e-3).sqrt()
     folded = state["_conv_stem.weight"] * scale[:, None, None, None]
     torch.testing.assert_close(model.trunk.stem.weight.detach(), folded)
+
+
+def test_what_another_program_made_cannot_be_built():
+    with pytest.raises(ValueError, match="only run"):
+        build(Architecture(Kind.FOREIGN, 3, 1, 2))
