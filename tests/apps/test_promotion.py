@@ -11,7 +11,7 @@ from medloop.apps.bundles import find_bundle
 from medloop.apps.console import UsageError
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
-from medloop.models.bundle import load_bundle, seal, shipped_bundles
+from medloop.models.bundle import seal, shipped_bundles
 from tests.apps.tiny_bundles import a_grading_bundle
 
 NAME = "eyes"
@@ -198,7 +198,7 @@ def test_whoever_reads_while_others_promote_always_finds_a_whole_version(site, t
         writer.start()
     seen = set()
     while any(writer.is_alive() for writer in writers):
-        seen.add(load_bundle((site.bundles / NAME).resolve()).version)
+        seen.add(find_bundle(NAME, site).version)
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0]

@@ -41,7 +41,7 @@ def find_bundle(name: str, settings: Settings) -> Bundle:
     if Path(name).is_dir():
         return load_bundle(Path(name))
     if installed.is_dir():
-        return load_bundle(installed)
+        return load_bundle(installed.resolve())  # the version in use now, and no other later
     if name in shipped_bundles():
         return load_bundle(name)
     known = ", ".join(listed.name for listed in list_bundles(settings)) or "none"
