@@ -65,4 +65,5 @@ $(VENV)/.test: $(VENV)/.made $(DECLARED)
 	@tools/system-packages.sh test
 	@echo "installing medloop and what its tests need into $(VENV)" >&2
 	@$(INSTALL) --group test -e '.[demo,train]'
+	@$(INSTALL) --no-deps dynamic-network-architectures # nnU-Net's networks, a reference; what it asks for breaks a CPU's torch
 	@touch $@ $(VENV)/.demo

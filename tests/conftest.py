@@ -1,10 +1,16 @@
 """What holds for every test: no test fails for being slow on a busy machine."""
 
+import os
 import resource
 import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # each worker is a core's; more threads wait on each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

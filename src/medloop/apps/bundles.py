@@ -1,13 +1,11 @@
 """``medloop models``: which bundles are here, what they say, and how another one gets in."""
 
 import json
-import shutil
-import tempfile
 import tomllib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from medloop.apps.console import Exit, UsageError, note, say
+from medloop.apps.console import Exit, UsageError, say
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
 from medloop.models.bundle import INT8_WEIGHTS, Bundle, load_bundle, shipped_bundles
@@ -93,49 +91,11 @@ def list_bundles(settings: Settings) -> tuple[Listed, ...]:
     return (*shipped, *installed)
 
 
-def show_list(settings: Settings, *, as_json: bool) -> Exit:
-    """Print every bundle; a broken one is named and makes the command fail."""
-    rows = list_bundles(settings)
-    if as_json:
-        say(json.dumps([asdict(row) for row in rows], indent=2))
-    else:
-        for row in rows:
-            state = row.problem or f"sha256 {row.sha256[:16]}"
-            say(f"{row.name:<20} {row.version:<10} {row.kind:<10} {state}")
-    return Exit.BAD_INPUT if any(row.problem for row in rows) else Exit.DONE
-
-
 def show_card(name: str, settings: Settings, *, as_json: bool) -> Exit:
     """Print the card of one bundle: intended use, training data, figures."""
     bundle = find_bundle(name, settings)
     text = (bundle.folder / "card.toml").read_text(encoding="utf-8")
     say(json.dumps(tomllib.loads(text), indent=2, default=str) if as_json else text.rstrip())
-    return Exit.DONE
-
-
-def install(source: Path, settings: Settings) -> Exit:
-    """Copy a bundle folder in, after checking its hashes; one of that name is replaced.
-
-    Raises
-    ------
-    UsageError
-        If `source` is no folder.
-    InputError
-        If the bundle is damaged.
-    """
-    if not source.is_dir():
-        raise UsageError(f"{source}: a bundle is a folder")
-    bundle = load_bundle(source)
-    target = settings.bundles / bundle.name
-    settings.bundles.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.bundles, prefix=".") as temporary:
-        copy = Path(temporary) / "new"
-        shutil.copytree(source, copy)
-        if target.exists():
-            target.rename(Path(temporary) / "old")
-        copy.rename(target)
-    note(f"installed {bundle.name} {bundle.version}")
-    say(str(target))
     return Exit.DONE
 
 
