@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 if (
     "PYTEST_XDIST_WORKER" in os.environ
-):  # each worker is a core's; more threads wait on each other
+):  # a worker has one core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
