@@ -7,9 +7,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # a worker has one core
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker has one core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
