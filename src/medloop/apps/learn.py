@@ -29,7 +29,9 @@ def train(options: Namespace) -> Exit:
         If a setting is not ``key=value`` or the data are not there.
     """
     _require_torch()
+    from medloop.learning.classification.opening import RECIPES as CLASSIFY
     from medloop.learning.recipes import recipe_named
+    from medloop.learning.segmentation.opening import RECIPES as SEGMENT
     from medloop.learning.train import Order
     from medloop.learning.train import train as learn
 
@@ -39,7 +41,9 @@ def train(options: Namespace) -> Exit:
     settings = dict(_pair(text) for text in options.overrides)
     planned = _plan(options, settings)
     order = Order(
-        planned.recipe if planned else recipe_named(options.recipe, settings),
+        planned.recipe
+        if planned
+        else recipe_named(options.recipe, settings, others=(*SEGMENT, *CLASSIFY)),
         options.data,
         options.out,
         options.seed,

@@ -109,8 +109,10 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = {
 }
 
 
-def recipe_named(name: str, settings: Mapping[str, str]) -> Recipe:
-    """Look a recipe up and overrule some of its fields.
+def recipe_named(
+    name: str, settings: Mapping[str, str], *, others: Sequence[str] = ()
+) -> Recipe:
+    """Look a recipe up and overrule some of its fields; `others` are named where it is none.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def recipe_named(name: str, settings: Mapping[str, str]) -> Recipe:
         Naming the offending recipe, key or value.
     """
     if name not in RECIPES:
-        raise InputError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
+        raise InputError(f"no recipe {name!r}; there are: {', '.join((*RECIPES, *others))}")
     recipe = overruled(RECIPES[name](), settings)
     if recipe.trunk not in TRUNKS:
         raise InputError(f"setting trunk={recipe.trunk!r} is none of {', '.join(TRUNKS)}")
