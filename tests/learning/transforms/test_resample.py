@@ -104,6 +104,17 @@ def test_dtypes_are_kept_and_whole_numbers_rounded(drawn, dtype, channels):
     assert np.abs(out - expected).max() <= slack + 0.02
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_of_whole_numbers_are_off_by_half_a_step_at_most(dtype, channels):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 250, (channels, 40, 31)).astype(dtype)
+    warp = draw_warp(rng, SpatialRanges(), spacing_mm=(1, 1), shape=(40, 31))
+    out, _ = resample(warp, image)
+    expected = np.stack([peer(each, warp, order=1, edge=False, fill=0) for each in image])
+    assert np.abs(out - expected).max() <= 0.52
+
+
 def test_labels_of_any_kind_stay_labels():
     ranges = SpatialRanges(elastic_chance=1)
     warp = draw_warp(np.random.default_rng(3), ranges, spacing_mm=(1, 1, 1), shape=(9, 10, 11))

@@ -19,7 +19,7 @@ from medloop.learning.transforms.warp import Warp, coordinates
 _SIDE = 32_000  # most rows or columns of a plane; OpenCV allows 32 766
 _BLOCK = 1 << 18  # voxels of a block: what is made of them stays in the processor's cache
 _TOGETHER = (1, 3, 4)  # channels for which OpenCV does not round coordinates
-_INTERLEAVED = (np.uint8, np.uint16, np.int16, np.float32)
+_INTERLEAVED = (np.uint8, np.uint16, np.float32)  # of INT16, OpenCV rounds coordinates
 
 
 @dataclass(frozen=True, slots=True)
