@@ -1,20 +1,15 @@
 """From an image to the probability of each class."""
 
-from collections.abc import Sequence
-from itertools import product
-
 import numpy as np
 from jaxtyping import Float, Float32, Shaped
 from numpy import ndarray
 
-from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
 from medloop.imaging.orientation import turn_of
-from medloop.imaging.resample import resize
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.predict import Predictor
-from medloop.models.segment import scale
-from medloop.models.segmentation_plan import PICTURES
+from medloop.models.segment import require_suits, scaled
+from medloop.models.window import mirrored
 
 
 def prepare(
@@ -27,17 +22,9 @@ def prepare(
     InputError
         If the image has other channels or axes than the plan.
     """
-    if len(image) != len(plan.channels):
-        wanted = f"{len(plan.channels)} ({', '.join(plan.channels)})"
-        raise InputError(f"{len(image)} channels, the network reads {wanted}")
-    if (grid is None) != (plan.frame == PICTURES):
-        raise InputError(f"the network reads {plan.frame}, this is another kind of image")
+    require_suits(image, grid, channels=plan.channels, frame=plan.frame)
     upright = image if grid is None else turn_of(grid).upright(image)
-    scaled = [
-        resize(scale(channel.astype(np.float32), how), plan.size)
-        for channel, how in zip(upright, plan.intensities, strict=True)
-    ]
-    return np.stack(scaled)
+    return scaled(upright, plan.intensities, plan.size)
 
 
 def logits_of(
@@ -49,12 +36,6 @@ def logits_of(
         seen = np.ascontiguousarray(np.flip(x, tuple(1 + axis for axis in axes)))
         answers.append(predictor.run(seen[None])["logits"][0])
     return np.asarray(np.mean(answers, axis=0, dtype=np.float64))
-
-
-def mirrored(flips: Sequence[int]) -> list[tuple[int, ...]]:
-    """List every combination of axes to flip, none first."""
-    chosen = product(*[(False, True)] * len(flips))
-    return [tuple(a for a, is_on in zip(flips, on, strict=True) if is_on) for on in chosen]
 
 
 def probabilities_of(

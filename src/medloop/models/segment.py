@@ -1,5 +1,6 @@
 """From an image to the labels of a network that segments, on the image's own grid."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,22 +40,46 @@ def prepare(
     InputError
         If the image has other channels or axes than the plan.
     """
-    if len(image) != len(plan.channels):
-        wanted = f"{len(plan.channels)} ({', '.join(plan.channels)})"
-        raise InputError(f"{len(image)} channels, the network reads {wanted}")
-    if (grid is None) != (plan.frame == PICTURES):
-        raise InputError(f"the network reads {plan.frame}, this is another kind of image")
+    require_suits(image, grid, channels=plan.channels, frame=plan.frame)
     turn, upright, size = None, image, image.shape[1:]
     if grid is not None:
         turn = turn_of(grid)
         upright, there = turn.upright(image), upright_grid(grid, turn)
         steps = zip(there.shape, there.spacing_mm, plan.spacing_mm, strict=True)
         size = tuple(max(1, round(n * have / wanted)) for n, have, wanted in steps)
-    scaled = [
+    return Prepared(scaled(upright, plan.intensities, size), upright.shape[1:], turn)
+
+
+def require_suits(
+    image: Shaped[ndarray, " c *s"],
+    grid: Grid | None,
+    *,
+    channels: Sequence[str],
+    frame: str,
+) -> None:
+    """Refuse an image with other channels, or of another kind, than a network reads.
+
+    Raises
+    ------
+    InputError
+        If it is.
+    """
+    if len(image) != len(channels):
+        wanted = f"{len(channels)} ({', '.join(channels)})"
+        raise InputError(f"{len(image)} channels, the network reads {wanted}")
+    if (grid is None) != (frame == PICTURES):
+        raise InputError(f"the network reads {frame}, this is another kind of image")
+
+
+def scaled(
+    image: Shaped[ndarray, " c *s"], intensities: Sequence[Intensity], size: tuple[int, ...]
+) -> Float32[ndarray, " c *t"]:
+    """Scale each channel and bring it to `size`."""
+    parts = [
         resize(scale(channel.astype(np.float32), how), size)
-        for channel, how in zip(upright, plan.intensities, strict=True)
+        for channel, how in zip(image, intensities, strict=True)
     ]
-    return Prepared(np.stack(scaled), upright.shape[1:], turn)
+    return np.stack(parts)
 
 
 def scale(channel: Float32[ndarray, "*s"], how: Intensity) -> Float32[ndarray, "*s"]:

@@ -1,6 +1,6 @@
 """A network over an image larger than its input: windows that overlap, blended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -52,11 +52,17 @@ def _answer(
     predictor: Predictor, window: Float32[ndarray, " c *p"], flips: tuple[int, ...]
 ) -> Float32[ndarray, " n *p"]:
     answers = []
-    for chosen in product(*[(False, True)] * len(flips)):
-        axes = tuple(1 + axis for axis, is_on in zip(flips, chosen, strict=True) if is_on)
+    for flipped in mirrored(flips):
+        axes = tuple(1 + axis for axis in flipped)
         x = np.ascontiguousarray(np.flip(window, axes), np.float32)[None]
         answers.append(np.flip(predictor.run(x)["probability"][0], axes))
     return np.asarray(np.mean(answers, axis=0), np.float32)
+
+
+def mirrored(flips: Sequence[int]) -> list[tuple[int, ...]]:
+    """List every combination of axes to flip, none first."""
+    chosen = product(*[(False, True)] * len(flips))
+    return [tuple(a for a, is_on in zip(flips, on, strict=True) if is_on) for on in chosen]
 
 
 def _starts(
