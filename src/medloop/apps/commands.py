@@ -160,7 +160,7 @@ def _evaluate_options(parser: ArgumentParser) -> None:
 
 
 def _evaluate(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.learn import evaluate
+    from medloop.apps.evaluate import evaluate
 
     return evaluate(options, settings)
 

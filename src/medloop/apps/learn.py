@@ -1,4 +1,4 @@
-"""``medloop train`` and ``medloop evaluate``: thin, since learning is where the work is."""
+"""``medloop train``: thin, since learning is where the work is."""
 
 from argparse import Namespace
 from collections.abc import Mapping
@@ -6,10 +6,8 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from medloop.apps.bundles import find_bundle, open_second
 from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.apps.output import require_folder
-from medloop.apps.settings import Settings
 from medloop.core.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -106,44 +104,11 @@ def _note_read(done: int, total: int) -> None:
         note(f"{done}/{total} cases read")
 
 
-def evaluate(options: Namespace, settings: Settings) -> Exit:
-    """Measure a bundle on labelled data and print where metrics.json is.
-
-    Raises
-    ------
-    UsageError
-        If the bundle or the data are not there.
-    """
-    from medloop.learning.evaluate import evaluate as measure
-
-    _require_data(options)
-    require_folder(options.out)
-    bundle = find_bundle(options.bundle, settings)
-    with progress("photographs") as report:
-        measured = measure(
-            bundle,
-            options.data,
-            options.out,
-            split=options.split,
-            second=open_second(bundle, settings),
-            report=report,
-        )
-    for warning in measured.warnings:
-        note(f"medloop: {warning}")
-    say(str(options.out / "metrics.json"))
-    return Exit.DONE
-
-
 def _require_torch() -> None:
     if find_spec("torch") is None:
         raise ServiceError(
             "this needs PyTorch, which is not installed: pip install 'medloop[train]'"
         )
-
-
-def _require_data(options: Namespace) -> None:
-    if not options.data.is_dir():
-        raise UsageError(f"{options.data}: no such folder of data")
 
 
 def _pair(text: str) -> tuple[str, str]:
