@@ -105,3 +105,21 @@ def test_mcnemar_is_that_of_statsmodels():
     one, other = np.random.default_rng(0).random((2, 60)) < [[0.6], [0.8]]
     table = [[np.sum(a & b) for b in (other, ~other)] for a in (one, ~one)]
     assert mcnemar_test(one, other) == pytest.approx(module.mcnemar(table, exact=True).pvalue)
+
+
+def test_cases_of_one_patient_tell_less_than_as_many_patients():
+    rng = np.random.default_rng(0)
+    better = np.repeat(rng.standard_normal(12) + 0.5, 10)
+
+    def width(clusters):
+        found = paired_bootstrap(
+            lambda n: float(better[n].mean()),
+            lambda _n: 0.0,
+            cases=120,
+            rng=np.random.default_rng(1),
+            draws=400,
+            clusters=clusters,
+        )
+        return found.high - found.low
+
+    assert width(np.repeat(np.arange(12), 10)) > 2 * width(None)

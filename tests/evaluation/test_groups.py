@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from medloop.evaluation.classification import accuracy
-from medloop.evaluation.groups import by_group
+from medloop.evaluation.groups import by_group, figures_by_group
 
 
 def test_each_group_has_its_own_figure():
@@ -35,3 +35,32 @@ def test_one_case_has_no_interval():
 def test_groups_that_do_not_fit_the_values_are_refused():
     with pytest.raises(ValueError, match="groups"):
         by_group(np.zeros(3), ["a", "b"], np.mean, np.random.default_rng(0))
+
+
+def test_a_small_group_is_counted_and_nothing_else_is_told():
+    values = np.concatenate([np.full(9, 1.0), np.full(10, 2.0)])
+    found = figures_by_group(
+        lambda n: np.array([values[n].mean(), values[n].max()]),
+        ["few"] * 9 + ["enough"] * 10,
+        np.random.default_rng(0),
+        names=("mean", "most"),
+    )
+    assert list(found) == ["enough", "few"]
+    assert [(f.name, f.value, f.cases) for f in found["enough"]] == [
+        ("mean", 2, 10),
+        ("most", 2, 10),
+    ]
+    assert [figure.cases for figure in found["few"]] == [9, 9]
+    assert all(np.isnan([f.value, f.low, f.high]).all() for f in found["few"])
+
+
+def test_a_group_of_one_patient_has_an_interval_without_width():
+    values = np.arange(20.0)
+    (found,) = figures_by_group(
+        lambda n: np.array([values[n].mean()]),
+        ["all"] * 20,
+        np.random.default_rng(0),
+        names=("mean",),
+        clusters=np.zeros(20, int),
+    )["all"]
+    assert (found.value, found.low, found.high) == (9.5, 9.5, 9.5)

@@ -8,9 +8,11 @@ from sklearn import metrics
 
 from medloop.evaluation.precision_recall import (
     average_precision,
+    average_precision_of_cases,
     best_threshold,
     dice_at,
     precision_recall,
+    precision_recall_of_cases,
     score_counts,
 )
 
@@ -76,3 +78,26 @@ def test_recall_rises_to_one():
     assert (np.diff(recall) >= 0).all()
     assert recall[-1] == 1
     assert precision[-1] == pytest.approx(2 / 3)
+
+
+@given(scored)
+def test_the_area_of_cases_is_scikit_learns(rows):
+    truth, score = split(rows)
+    exact = metrics.average_precision_score(truth, score)
+    assert average_precision_of_cases(truth, score) == pytest.approx(exact)
+
+
+@given(scored)
+def test_the_curve_of_cases_is_scikit_learns(rows):
+    truth, score = split(rows)
+    precision, recall, _ = metrics.precision_recall_curve(truth, score)
+    ours = precision_recall_of_cases(truth, score)
+    assert ours[0][::-1] == pytest.approx(precision[:-1])
+    assert ours[1][::-1] == pytest.approx(recall[:-1])
+
+
+def test_cases_without_positives_have_no_curve():
+    nothing, score = np.zeros(3, bool), np.array([0.1, 0.2, 0.3])
+    assert np.isnan(average_precision_of_cases(nothing, score))
+    with pytest.raises(ValueError, match="needs positives"):
+        precision_recall_of_cases(nothing, score)

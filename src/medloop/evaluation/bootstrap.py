@@ -61,7 +61,7 @@ def intervals_95(
 ) -> tuple[Float[ndarray, " s"], Float[ndarray, " s"], Float[ndarray, " s"]]:
     """Values and 95 % intervals of several statistics, of the same draws; see `interval_95`."""
     value = statistics(np.arange(cases))
-    pick = _cases(cases, rng) if clusters is None else _clusters(clusters, rng)
+    pick = picker(cases, rng, clusters)
     drawn = np.array([statistics(pick()) for _ in range(draws)])
     low, high = np.full((2, len(value)), np.nan)
     for n, column in enumerate(drawn.T):
@@ -69,6 +69,13 @@ def intervals_95(
         if len(known):
             low[n], high[n] = np.percentile(known, [2.5, 97.5])
     return value, low, high
+
+
+def picker(
+    cases: int, rng: np.random.Generator, clusters: Int[ndarray, " n"] | None = None
+) -> Callable[[], Int[ndarray, " m"]]:
+    """Draw case numbers with repeats, a new draw each call; whole clusters if there are any."""
+    return _cases(cases, rng) if clusters is None else _clusters(clusters, rng)
 
 
 def _cases(cases: int, rng: np.random.Generator) -> Callable[[], Int[ndarray, " n"]]:

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from scipy.stats import binomtest, norm
 
-from medloop.evaluation.bootstrap import Statistic
+from medloop.evaluation.bootstrap import Statistic, picker
 from medloop.evaluation.classification import placements
 
 _Z = 1.959963984540054  # 97.5 % of the normal distribution lie below
@@ -27,16 +27,24 @@ class Comparison:
 
 
 def paired_bootstrap(
-    one: Statistic, other: Statistic, *, cases: int, rng: np.random.Generator, draws: int = 2000
+    one: Statistic,
+    other: Statistic,
+    *,
+    cases: int,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    clusters: Int[ndarray, " n"] | None = None,
 ) -> Comparison:
     """Compare two statistics of the same case numbers, drawn together (Efron 1993).
 
     p is twice the smaller share of draws on either side of no difference, counting one draw
-    more so that it is never 0. Draws where a statistic is NaN are left out.
+    more so that it is never 0. Draws where a statistic is NaN are left out. `clusters` is as
+    in `bootstrap.interval_95`.
     """
     everyone = np.arange(cases)
     first, second = one(everyone), other(everyone)
-    picks = (rng.integers(0, cases, cases) for _ in range(draws))
+    pick = picker(cases, rng, clusters)
+    picks = (pick() for _ in range(draws))
     drawn = np.array([one(n) - other(n) for n in picks])
     drawn = drawn[np.isfinite(drawn)]
     if len(drawn) == 0:

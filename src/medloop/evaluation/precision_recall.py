@@ -1,4 +1,4 @@
-"""Precision against recall over millions of pixels, in bounded memory."""
+"""Precision against recall: of cases exactly, of millions of pixels in bounded memory."""
 
 from dataclasses import dataclass
 
@@ -78,3 +78,31 @@ def best_threshold(counts: ScoreCounts) -> float:
     level = LEVELS - 1 - int(np.argmax(dice))
     logit = (level - 0.5) / _STEPS_A_LOGIT - _REACH
     return float(1 / (1 + np.exp(-logit)))
+
+
+def precision_recall_of_cases(
+    positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]
+) -> tuple[Float[ndarray, " t"], Float[ndarray, " t"]]:
+    """Precision and recall at every score that occurs, the highest first.
+
+    Raises
+    ------
+    ValueError
+        If no case is positive.
+    """
+    if not positive.any():
+        raise ValueError(f"a precision-recall curve needs positives, got none of {len(score)}")
+    values, at = np.unique(-score, return_inverse=True)
+    hits = np.cumsum(np.bincount(at[positive], minlength=len(values)))
+    called = np.cumsum(np.bincount(at, minlength=len(values)))
+    return hits / called, hits / hits[-1]
+
+
+def average_precision_of_cases(
+    positive: Bool[ndarray, " n"], score: Float[ndarray, " n"]
+) -> float:
+    """Area under the precision-recall curve, as a step function; NaN without positives."""
+    if not positive.any():
+        return float("nan")
+    precision, recall = precision_recall_of_cases(positive, score)
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
