@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from medloop.apps.analyze import gather_inputs
-from medloop.apps.console import note
+from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.core.errors import FOREIGN_ERRORS, InputError, UnsuitableError
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Content, Selection, Series, Study
@@ -43,6 +43,51 @@ class Batch:
     found: tuple[Input, ...]
     bad: tuple[str, ...]
     unsuitable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What happens to each input, and at the end; `finish` returns what was written."""
+
+    doing: str
+    one: Callable[[Input], None]
+    finish: Callable[[], Path]
+
+
+def run_batch(inputs: Sequence[Path], wanted: Content, job: Job) -> Exit:
+    """Do a job for every picture, or volume; name what is bad or unsuitable and leave it out.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to read.
+    """
+    with open_batch(inputs, wanted) as batch:
+        if not (batch.found or batch.bad or batch.unsuitable):
+            kind = _NAMES[wanted].removeprefix("a ")
+            raise UsageError(f"there is no {kind} among the inputs")
+        return _each(batch, job)
+
+
+def _each(batch: Batch, job: Job) -> Exit:
+    for reason in (*batch.bad, *batch.unsuitable):
+        note(reason)
+    bad, done = len(batch.bad), 0
+    with progress(job.doing, len(batch.found)) as report:
+        for number, item in enumerate(batch.found):
+            report(number, len(batch.found))
+            try:
+                job.one(item)
+                done += 1
+            except InputError as error:
+                bad += 1
+                note(f"{item.name}: {error}")
+            except UnsuitableError as error:
+                note(f"{item.name}: {error}")
+    say(str(job.finish()))
+    if bad:
+        return Exit.BAD_INPUT
+    return Exit.DONE if done else Exit.UNSUITABLE
 
 
 @contextmanager

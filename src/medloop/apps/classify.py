@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy import ndarray
 
-from medloop.apps.batch import Batch, open_batch
+from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import open_network
-from medloop.apps.console import Exit, UsageError, note, progress, say
+from medloop.apps.console import Exit
 from medloop.apps.output import write_whole
 from medloop.apps.settings import Settings
-from medloop.core.errors import InputError, UnsuitableError
+from medloop.core.errors import InputError
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Content
 from medloop.models.bundle import Bundle
@@ -37,33 +37,17 @@ def tell_classes(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
     plan = bundle.classification_plan
     predictor = open_network(bundle, settings)
     wanted = Content.PICTURES if plan.frame == PICTURES else Content.VOLUME
-    with open_batch(inputs, wanted) as batch:
-        if not (batch.found or batch.bad or batch.unsuitable):
-            raise UsageError("there is no image among the inputs")
-        return _predict(batch, predictor, plan, out)
-
-
-def _predict(batch: Batch, predictor: Predictor, plan: ClassificationPlan, out: Path) -> Exit:
-    for reason in (*batch.bad, *batch.unsuitable):
-        note(reason)
-    bad = len(batch.bad)
-    rows: list[list[str | int | float]] = []
-    with progress("predicting", len(batch.found)) as report:
-        for number, item in enumerate(batch.found):
-            report(number, len(batch.found))
-            try:
-                rows.append([item.name, *_one(item.read(), predictor, plan)])
-            except InputError as error:
-                bad += 1
-                note(f"{item.name}: {error}")
-            except UnsuitableError as error:
-                note(f"{item.name}: {error}")
     table = out / "predictions.csv"
-    _write(table, plan, rows)
-    say(str(table))
-    if bad:
-        return Exit.BAD_INPUT
-    return Exit.DONE if rows else Exit.UNSUITABLE
+    rows: list[list[str | int | float]] = []
+
+    def one(item: Input) -> None:
+        rows.append([item.name, *_one(item.read(), predictor, plan)])
+
+    def finish() -> Path:
+        _write(table, plan, rows)
+        return table
+
+    return run_batch(inputs, wanted, Job("predicting", one, finish))
 
 
 def _one(

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from medloop.apps.batch import Batch, open_batch
+from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import open_network
-from medloop.apps.console import Exit, UsageError, note, progress, say
+from medloop.apps.console import Exit
 from medloop.apps.output import write_whole
 from medloop.apps.pixels import flat_affine, rgb8
 from medloop.apps.settings import Settings
-from medloop.core.errors import InputError, UnsuitableError
 from medloop.core.geometry import Grid
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Content
@@ -38,33 +37,11 @@ def label(
     plan = bundle.segmentation_plan
     predictor = open_network(bundle, settings)
     wanted = Content.PICTURES if plan.frame == PICTURES else Content.VOLUME
-    with open_batch(inputs, wanted) as batch:
-        if not (batch.found or batch.bad or batch.unsuitable):
-            raise UsageError("there is no image among the inputs")
-        return _label(batch, predictor, plan, out, shares=shares)
 
+    def one(item: Input) -> None:
+        _one(item.read(), item.stem, predictor, plan, out, shares=shares)
 
-def _label(
-    batch: Batch, predictor: Predictor, plan: SegmentationPlan, out: Path, *, shares: bool
-) -> Exit:
-    for reason in (*batch.bad, *batch.unsuitable):
-        note(reason)
-    bad, done = len(batch.bad), 0
-    with progress("segmenting", len(batch.found)) as report:
-        for number, item in enumerate(batch.found):
-            report(number, len(batch.found))
-            try:
-                _one(item.read(), item.stem, predictor, plan, out, shares=shares)
-                done += 1
-            except InputError as error:
-                bad += 1
-                note(f"{item.name}: {error}")
-            except UnsuitableError as error:
-                note(f"{item.name}: {error}")
-    say(str(out))
-    if bad:
-        return Exit.BAD_INPUT
-    return Exit.DONE if done else Exit.UNSUITABLE
+    return run_batch(inputs, wanted, Job("segmenting", one, lambda: out))
 
 
 def _one(

@@ -14,17 +14,18 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-from medloop.apps.batch import Batch, Input, open_batch
+from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import find_bundle, open_network, open_second
 from medloop.apps.classify import tell_classes
-from medloop.apps.console import Exit, UsageError, note, progress, say
+from medloop.apps.console import Exit, UsageError
 from medloop.apps.label import label
 from medloop.apps.output import require_folder, write_whole
 from medloop.apps.pixels import flat_affine, rgb8
 from medloop.apps.settings import Settings
-from medloop.core.errors import InputError, UnsuitableError
+from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
 from medloop.core.image import Picture
+from medloop.core.study import Content
 from medloop.files.nifti import write_nifti
 from medloop.imaging.fundus import Field, find_field
 from medloop.models.canvas import place
@@ -73,31 +74,11 @@ def predict(
     keep: _Table | _Maps = _Maps(out, plan, probabilities)
     if plan.task is Task.GRADING:
         keep = _Table(out, plan, open_second(bundle, settings))
-    with open_batch(inputs) as batch:
-        if not (batch.found or batch.bad or batch.unsuitable):
-            raise UsageError("there is no picture among the inputs")
-        return _predict(batch, predictor, keep)
 
+    def one(item: Input) -> None:
+        keep.add(item, predictor, item.picture())
 
-def _predict(batch: Batch, predictor: Predictor, keep: "_Table | _Maps") -> Exit:
-    for reason in (*batch.bad, *batch.unsuitable):
-        note(reason)
-    bad, done = len(batch.bad), 0
-    with progress("predicting", len(batch.found)) as report:
-        for number, item in enumerate(batch.found):
-            report(number, len(batch.found))
-            try:
-                keep.add(item, predictor, item.picture())
-                done += 1
-            except InputError as error:
-                bad += 1
-                note(f"{item.name}: {error}")
-            except UnsuitableError as error:
-                note(f"{item.name}: {error}")
-    say(str(keep.finish()))
-    if bad:
-        return Exit.BAD_INPUT
-    return Exit.DONE if done else Exit.UNSUITABLE
+    return run_batch(inputs, Content.PICTURES, Job("predicting", one, keep.finish))
 
 
 class _Table:
