@@ -63,6 +63,7 @@ def _plan(
     """Check the data and plan for them, where the recipe does; stderr says what was found."""
     from medloop.learning.classification import opening as classes
     from medloop.learning.classification import planning as for_classes
+    from medloop.learning.opening import DataProblemsError
     from medloop.learning.segmentation import opening as voxels
     from medloop.learning.segmentation import planning as for_voxels
 
@@ -78,7 +79,7 @@ def _plan(
                 words = for_classes.in_words(planned.recipe.plan)
             else:
                 return None
-    except voxels.DataProblemsError as wrong:
+    except DataProblemsError as wrong:
         for problem in wrong.problems:
             note(str(problem))
         raise

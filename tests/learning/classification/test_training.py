@@ -15,7 +15,7 @@ from medloop.core.errors import InputError
 from medloop.learning.classification.batches import ImageBatches, targets
 from medloop.learning.classification.figures import best_temperature, classification_figures
 from medloop.learning.classification.opening import open_classification, plan_classification
-from medloop.learning.segmentation.opening import DataProblemsError
+from medloop.learning.opening import DataProblemsError
 from medloop.learning.train import Order, train
 from medloop.models.architecture import Architecture, Kind
 from medloop.models.bundle import load_bundle

@@ -1,6 +1,6 @@
 """From a folder of labelled images, or a MedMNIST file, to a task that can be trained."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,27 +9,28 @@ import numpy as np
 
 from medloop.core.errors import InputError
 from medloop.learning.classification.batches import load_images
-from medloop.learning.classification.fingerprint import (
-    Count,
-    Fingerprint,
-    class_of,
-    fingerprint,
-)
+from medloop.learning.classification.fingerprint import Fingerprint, class_of, fingerprint
 from medloop.learning.classification.planning import Wanted, epochs_for, plan_for
 from medloop.learning.classification.recipe import ClassificationRecipe
 from medloop.learning.classification.task import ClassificationTask
-from medloop.learning.data.check import problems_of
 from medloop.learning.data.description import CaseSource, Dataset, Task
-from medloop.learning.data.recognize import open_dataset
-from medloop.learning.data.split import make_split
-from medloop.learning.data.survey import Problem, Severity, survey
+from medloop.learning.data.survey import Problem
+from medloop.learning.opening import (
+    Count,
+    Readers,
+    axes,
+    checked,
+    dealt,
+    divided,
+    folds_of,
+    recognized,
+    sides,
+)
 from medloop.learning.recipes import overruled
-from medloop.learning.segmentation.opening import DataProblemsError
 from medloop.models.architecture import Kind
 
 MEDMNIST = "medmnist"
 RECIPES = ("classification", MEDMNIST)
-_FOLDS_SEED = 0  # folds do not change with the seed of the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +82,19 @@ def plan_classification(
     DataProblemsError
         If a case is wrong.
     """
-    dataset, known = _known(name, open_dataset(data))
-    if dataset.task is not Task.CLASSIFICATION:
-        raise InputError(f"{dataset.name}: {dataset.layout} is for {dataset.task}")
+    dataset, known = _known(name, recognized(data, Task.CLASSIFICATION))
     if dataset.findings:
         count = len(dataset.findings)
         raise InputError(f"{dataset.name} gives a case {count} labels; one class is learnt")
-    facts = survey(dataset, progress=report)
-    problems = problems_of(dataset, facts)
-    if any(each.severity is Severity.ERROR for each in problems):
-        raise DataProblemsError(problems)
-    asked = {k: v for k, v in settings.items() if k in _PLAN_KEYS}
-    rest = {k: v for k, v in settings.items() if k not in _PLAN_KEYS}
+    facts, problems = checked(dataset, report)
+    asked, rest = divided(settings, _PLAN_KEYS)
     seen = fingerprint(dataset, dataset.trainable, report=report)
     recipe = _recipe(name, seen, _wanted(known, asked))
     recipe = overruled(recipe, rest, also=tuple(_PLAN_KEYS))
     if not 0 <= recipe.smoothing < 1:
         raise InputError(f"setting smoothing={recipe.smoothing} outside 0 ... 1")
-    split = make_split(dataset, facts, folds=recipe.of_folds, seed=_FOLDS_SEED)
-    sources = tuple(case for case in dataset.cases if case.name in split.fold_of)
-    return Planned(dataset, sources, split.fold_of, seen, recipe, problems)
+    sources, fold_of = dealt(dataset, facts, recipe.of_folds)
+    return Planned(dataset, sources, fold_of, seen, recipe, problems)
 
 
 def open_classification(
@@ -109,7 +103,7 @@ def open_classification(
     """Prepare every case in `work`, or find it there."""
     recipe = planned.recipe
     images = load_images(planned.sources, recipe.plan, work / "cases", report)
-    folds = np.array([planned.fold_of[source.name] for source in planned.sources])
+    folds = folds_of(planned.fold_of, planned.sources)
     classes = np.array([class_of(planned.dataset, source) for source in planned.sources])
     return ClassificationTask(recipe, planned.dataset, planned.sources, folds, classes, images)
 
@@ -127,13 +121,8 @@ def _known(recipe: str, dataset: Dataset) -> tuple[Dataset, Known]:
     return replace(dataset, classes=named), known
 
 
-def _wanted(known: Known, settings: Mapping[str, str]) -> Wanted:
-    wanted = Wanted(ordinal=known.ordinal, flips=known.flips or None)
-    try:
-        given: dict[str, Any] = {k: _PLAN_KEYS[k](text) for k, text in settings.items()}
-    except (KeyError, ValueError) as why:
-        raise InputError(f"a setting of the plan is wrong: {why}") from why
-    return replace(wanted, **given)
+def _wanted(known: Known, given: dict[str, Any]) -> Wanted:
+    return replace(Wanted(ordinal=known.ordinal, flips=known.flips or None), **given)
 
 
 def _recipe(name: str, seen: Fingerprint, wanted: Wanted) -> ClassificationRecipe:
@@ -144,23 +133,15 @@ def _recipe(name: str, seen: Fingerprint, wanted: Wanted) -> ClassificationRecip
     return ClassificationRecipe(name, plan, epochs=epochs_for(sum(seen.cases)))
 
 
-def _sides(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("x"))
-
-
-def _axes(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(",") if part.strip())
-
-
 def _truth(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
-_PLAN_KEYS: Mapping[str, Callable[[str], object]] = {
-    "size": _sides,
+_PLAN_KEYS: Readers = {
+    "size": sides,
     "kind": Kind,
     "variant": str,
     "dropout": float,
     "ordinal": _truth,
-    "flips": _axes,
+    "flips": axes,
 }

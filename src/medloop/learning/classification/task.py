@@ -25,6 +25,7 @@ from medloop.learning.export import ClassificationEnsemble, export_onnx
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches
 from medloop.learning.losses import ordinal
+from medloop.learning.opening import names_of, purpose_for, require_folds
 from medloop.learning.tasks import imagenet
 from medloop.models.architecture import Kind
 from medloop.models.classification_plan import ClassificationPlan
@@ -62,12 +63,11 @@ class ClassificationTask:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the cases, in order."""
-        return tuple(source.name for source in self.sources)
+        return names_of(self.sources)
 
     def folds(self, count: int) -> Int[ndarray, " n"]:
         """Return the fold of each case."""
-        if count != self.recipe.of_folds:
-            raise ValueError(f"the cases are in {self.recipe.of_folds} folds, not {count}")
+        require_folds(count, self.recipe.of_folds)
         return self.fold_of
 
     def network(self) -> nn.Module:
@@ -149,19 +149,10 @@ class TorchPredictor:
 def purpose_of(dataset: Dataset, cases: int) -> Purpose:
     """Say what can be said of a bundle for any data: what it was shown, and no more."""
     classes = ", ".join(dataset.classes)
-    return Purpose(
+    return purpose_for(
+        dataset,
+        cases,
         title=f"Classification of images like those of {dataset.name}: {classes}",
-        intended_use=(
-            f"Research: one of {classes} for images like those of {dataset.name}, looked at by"
-            " a qualified person."
-        ),
-        not_for=(
-            "diagnosis, treatment or any decision about a patient before validation for it",
-            "images of another kind, region or resolution than those it was trained on",
-        ),
-        training_data=f"{dataset.name} ({dataset.layout}), {cases} labelled cases",
-        cases=cases,
-        license="that of the data",
-        limits=("measured on held-out cases of the same data only: expect less elsewhere",),
+        answer=f"one of {classes} for images",
         classes={str(n): name for n, name in enumerate(dataset.classes)},
     )

@@ -20,6 +20,7 @@ from medloop.learning.data.pixels import read_image
 from medloop.learning.export import SegmentationEnsemble, export_onnx
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches, mixed_precision
+from medloop.learning.opening import names_of, purpose_for, require_folds
 from medloop.learning.region_losses import Counted, dice_and_entropy, over_levels
 from medloop.learning.segmentation.batches import PatchBatches, PreparedCase
 from medloop.learning.segmentation.fingerprint import class_labels
@@ -57,12 +58,11 @@ class SegmentationTask:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the cases, in order."""
-        return tuple(source.name for source in self.sources)
+        return names_of(self.sources)
 
     def folds(self, count: int) -> Int[ndarray, " n"]:
         """Return the fold of each case."""
-        if count != self.recipe.of_folds:
-            raise ValueError(f"the cases are in {self.recipe.of_folds} folds, not {count}")
+        require_folds(count, self.recipe.of_folds)
         return self.fold_of
 
     def network(self) -> nn.Module:
@@ -126,20 +126,11 @@ class SegmentationTask:
 def purpose_of(dataset: Dataset, cases: int) -> Purpose:
     """Say what can be said of a bundle for any data: what it was shown, and no more."""
     classes = ", ".join(dataset.classes)
-    return Purpose(
+    return purpose_for(
+        dataset,
+        cases,
         title=f"Segmentation of {classes} in {', '.join(dataset.channels)}",
-        intended_use=(
-            f"Research: labels of {classes} in images like those of {dataset.name}, looked at"
-            " by a qualified person."
-        ),
-        not_for=(
-            "diagnosis, treatment or any decision about a patient before validation for it",
-            "images of another kind, region or resolution than those it was trained on",
-        ),
-        training_data=f"{dataset.name} ({dataset.layout}), {cases} labelled cases",
-        cases=cases,
-        license="that of the data",
-        limits=("measured on held-out cases of the same data only: expect less elsewhere",),
+        answer=f"labels of {classes} in images",
         classes={name: f"label {n}" for n, name in enumerate(dataset.classes, start=1)},
     )
 
