@@ -8,7 +8,7 @@ merging is exact. Export and evaluate after `merge`.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from medloop.core.errors import InputError
+from medloop.core.errors import InputError, ServiceError
+from medloop.learning.tuning import HEADS
 
 _ABOUT = "medloop.adapters/1"
 _WEIGHTS: Final = {
@@ -33,7 +34,6 @@ _WEIGHTS: Final = {
         "v_proj_weight",
     ),
 }
-HEADS = ("classifier.*", "classify.*", "fc.*", "heads.*")  # the last layers of our networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +114,84 @@ def merge(model: nn.Module) -> nn.Module:
     return model
 
 
-def save_adapters(model: nn.Module, path: Path, *, lora: Lora, base_sha256: str) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Adapters:
+    """A file of adapters as read; `notes` are what its maker wrote beside them."""
+
+    lora: Lora
+    base_sha256: str
+    state: Mapping[str, Tensor]
+    notes: Mapping[str, str]
+
+
+def save_adapters(
+    model: nn.Module,
+    path: Path,
+    *,
+    lora: Lora,
+    base_sha256: str,
+    notes: Mapping[str, str] | None = None,
+) -> None:
     """Write what moved: adapters, parameters trained in full, statistics of norms.
 
-    A safetensors file, with the settings and the SHA-256 of the base's weights in its header.
-    """
-    from safetensors.torch import save_file  # noqa: PLC0415 (only for adapters)
+    A safetensors file, with the settings, the SHA-256 of the base's weights and any `notes` in
+    its header.
 
+    Raises
+    ------
+    ServiceError
+        If it cannot be written.
+    """
     moving = _moving(model)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    about = json.dumps({"base_sha256": base_sha256, "lora": asdict(lora)}, sort_keys=True)
-    save_file({k: v for k, v in state.items() if k in moving}, path, metadata={_ABOUT: about})
+    kept = {k: v for k, v in state.items() if k in moving}
+    _write(Adapters(lora, base_sha256, kept, notes or {}), path)
+
+
+def annotate_adapters(source: Path, target: Path, notes: Mapping[str, str]) -> None:
+    """Copy a file of adapters with other notes.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    ServiceError
+        If it cannot be written.
+    """
+    _write(replace(read_adapters(source), notes=notes), target)
+
+
+def _write(adapters: Adapters, path: Path) -> None:
+    from safetensors import SafetensorError  # noqa: PLC0415 (only for adapters)
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    about = {
+        "base_sha256": adapters.base_sha256,
+        "lora": asdict(adapters.lora),
+        "notes": dict(adapters.notes),
+    }
+    part = path.with_name(path.name + ".part")
+    try:
+        text = json.dumps(about, sort_keys=True)  # one entry: several have no fixed order
+        save_file(dict(adapters.state), part, metadata={_ABOUT: text})
+        part.replace(path)
+    except (OSError, SafetensorError) as why:
+        raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why
+
+
+def read_adapters(path: Path) -> Adapters:
+    """Read a file of adapters; `InputError` if it is none."""
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 (only for adapters)
+
+    try:
+        with safe_open(path, framework="pt") as stream:
+            about = json.loads((stream.metadata() or {})[_ABOUT])
+            state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 (no mapping)
+        lora, base = _lora_from(about["lora"]), str(about["base_sha256"])
+        notes = {str(key): str(text) for key, text in dict(about.get("notes", {})).items()}
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as why:
+        raise InputError(f"{path} holds no adapters: {type(why).__name__}") from why
+    return Adapters(lora, base, state, notes)
 
 
 def load_adapters(model: nn.Module, path: Path, *, base_sha256: str) -> Lora:
@@ -135,27 +202,20 @@ def load_adapters(model: nn.Module, path: Path, *, base_sha256: str) -> Lora:
     InputError
         If the file is none, or was made on other weights or for another network.
     """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 (only for adapters)
-
-    try:
-        with safe_open(path, framework="pt") as stream:
-            about = json.loads((stream.metadata() or {})[_ABOUT])
-            state = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118 (no mapping)
-        lora, base = _lora_from(about["lora"]), str(about["base_sha256"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as why:
-        raise InputError(f"{path} holds no adapters: {type(why).__name__}") from why
-    if base != base_sha256:
+    adapters = read_adapters(path)
+    if adapters.base_sha256 != base_sha256:
         raise InputError(
-            f"{path} was made on weights {base[:12]}..., not {base_sha256[:12]}..."
+            f"{path} was made on weights {adapters.base_sha256[:12]}..., not"
+            f" {base_sha256[:12]}..."
         )
     try:
-        adapt(model, lora, np.random.default_rng(0))
-        missing, unknown = model.load_state_dict(state, strict=False)
+        adapt(model, adapters.lora, np.random.default_rng(0))
+        missing, unknown = model.load_state_dict(adapters.state, strict=False)
     except (RuntimeError, ValueError) as why:  # a shape, or nothing to adapt
         raise InputError(f"{path} is for another network: {type(why).__name__}") from why
     if differing := sorted(_moving(model) & set(missing)) + unknown:
         raise InputError(f"{path} is for another network: {differing[0]} differs")
-    return lora
+    return adapters.lora
 
 
 def _adaptable(layer: nn.Module) -> Sequence[str]:
