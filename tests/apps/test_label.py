@@ -37,13 +37,15 @@ def bundle(tmp_path):
 
 
 def a_bundle(folder, plan):
-    """A network that calls bright what is above the mean."""
-    weight = np.array([-1.0, 1.0], np.float32).reshape(2, *[1] * (1 + len(plan.patch)))
+    """A network that calls bright what is above the mean in the last channel."""
+    channels = len(plan.channels)
+    weight = np.zeros((2, channels, *[1] * len(plan.patch)), np.float32)
+    weight[:, -1] = np.array([-1.0, 1.0]).reshape(2, *[1] * len(plan.patch))
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["score"]),
         helper.make_node("Softmax", ["score"], ["probability"], axis=1),
     ]
-    shape = [1, 1, *plan.patch]
+    shape = [1, channels, *plan.patch]
     graph = helper.make_graph(
         nodes,
         "bright",
@@ -143,3 +145,62 @@ def test_a_plan_with_a_frame_of_the_future_is_refused(bundle, tmp_path, capsys):
     code = predict(bundle, tmp_path / "scan.nii", "-o", tmp_path / "out")
     assert code == 3
     assert "frame 'ras/ijk'" in capsys.readouterr().err
+
+
+TWO_CHANNELS = replace(
+    PLAN_3D,
+    channels=("T1", "T2"),
+    intensities=PLAN_3D.intensities * 2,
+    architecture=unet(3, 2, 2, widths=(4, 8)),
+)
+
+
+def test_channels_are_files_that_differ_in_their_number(tmp_path):
+    bundle = a_bundle(tmp_path / "two", TWO_CHANNELS)
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    for case in ("a", "b"):
+        truth = a_scan(inputs / f"{case}_0001.nii.gz")
+        dark = nib.load(inputs / f"{case}_0001.nii.gz")
+        nib.save(
+            nib.Nifti1Image(dark.get_fdata() * 0, dark.affine), inputs / f"{case}_0000.nii.gz"
+        )
+    assert predict(bundle, inputs, "-o", tmp_path / "out") == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.nii.gz", "b.nii.gz"]
+    found = np.asarray(nib.load(tmp_path / "out/b.nii.gz").dataobj).transpose(2, 1, 0) == 1
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.9
+
+
+def test_a_channel_that_is_missing_or_lies_elsewhere_is_named(tmp_path, capsys):
+    bundle = a_bundle(tmp_path / "two", TWO_CHANNELS)
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    for name in ("a_0001", "b_0000", "b_0001", "alone"):
+        a_scan(inputs / f"{name}.nii.gz")
+    moved = nib.load(inputs / "b_0001.nii.gz")
+    affine = moved.affine.copy()
+    affine[0, 3] += 5
+    nib.save(nib.Nifti1Image(np.asarray(moved.dataobj), affine), inputs / "b_0001.nii.gz")
+    assert predict(bundle, inputs, "-o", tmp_path / "out") == 3
+    said = capsys.readouterr().err
+    assert "a_0001.nii.gz: a_0000, a channel, is missing" in said
+    assert "b_0001.nii.gz: position differs by up to" in said
+    assert "alone.nii.gz: is one channel, the network reads 2" in said
+
+
+def test_pictures_of_16_bits_keep_their_values(tmp_path):
+    flat = replace(
+        PLAN_3D,
+        spacing_mm=(),
+        patch=(8, 8),
+        intensities=(Intensity(0, 60000, 1000, 10),),
+        frame=PICTURES,
+        architecture=unet(2, 1, 2, widths=(4, 8)),
+    )
+    bundle = a_bundle(tmp_path / "flat", flat)
+    picture = np.full((20, 31), 900, np.uint16)
+    picture[4:9, 7:19] = 1100
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    assert predict(bundle, tmp_path / "a.png", "-o", tmp_path / "out") == 0
+    found = np.asarray(nib.load(tmp_path / "out/a.nii.gz").dataobj).transpose(2, 1, 0)[0]
+    assert (found == (picture == 1100)).all()

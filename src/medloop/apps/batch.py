@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from numpy import ndarray
 
 from medloop.apps.analyze import gather_inputs
 from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.core.errors import FOREIGN_ERRORS, InputError, UnsuitableError
+from medloop.core.geometry import apart
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Content, Selection, Series, Study
 from medloop.workflow.intake import read_case
@@ -22,11 +23,15 @@ _NAMES = {Content.PICTURES: "a picture", Content.VOLUME: "a volume"}
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing to predict: what to call it, the stem of its output, and how to read it."""
+    """One thing to predict: what to call it, the stem of its output, and how to read it.
+
+    `others` are the further channels, in their order, where each is an image of its own.
+    """
 
     name: str
     stem: str
     read: Callable[[], Picture | Volume]
+    others: tuple["Input", ...] = ()
 
     def picture(self) -> Picture:
         """Read what must be a picture."""
@@ -34,6 +39,26 @@ class Input:
         if not isinstance(image, Picture):
             raise UnsuitableError("is a volume; the bundle reads pictures")
         return image
+
+    def volume(self) -> tuple[Shaped[ndarray, "c k j i"], Volume]:
+        """Read what must be a volume: all its channels, and the first.
+
+        Raises
+        ------
+        InputError
+            If a channel lies on another grid than the first.
+        """
+        first, *others = [part.read() for part in (self, *self.others)]
+        if not isinstance(first, Volume):
+            raise UnsuitableError("is a picture; the bundle reads volumes")
+        arrays = [first.array]
+        for part, image in zip(self.others, others, strict=True):
+            grid = image.grid if isinstance(image, Volume) else None
+            reason = apart(first.grid, grid, first.array.shape, image.array.shape)
+            if reason:
+                raise InputError(f"{Path(part.name).name}: {reason}")
+            arrays.append(image.array)
+        return np.stack(arrays), first
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +79,10 @@ class Job:
     finish: Callable[[], Path]
 
 
-def run_batch(inputs: Sequence[Path], wanted: Content, job: Job) -> Exit:
+def run_batch(inputs: Sequence[Path], wanted: Content, job: Job, *, channels: int = 1) -> Exit:
     """Do a job for every picture, or volume; name what is bad or unsuitable and leave it out.
+
+    Volumes of several `channels` are files named as nnU-Net does: CASE_0000, CASE_0001 ...
 
     Raises
     ------
@@ -66,7 +93,32 @@ def run_batch(inputs: Sequence[Path], wanted: Content, job: Job) -> Exit:
         if not (batch.found or batch.bad or batch.unsuitable):
             kind = _NAMES[wanted].removeprefix("a ")
             raise UsageError(f"there is no {kind} among the inputs")
-        return _each(batch, job)
+        has_parts = wanted is Content.VOLUME and channels > 1
+        return _each(_grouped(batch, channels) if has_parts else batch, job)
+
+
+def _grouped(batch: Batch, channels: int) -> Batch:
+    """Put the channels of a case together; what lacks one is bad."""
+    cases: dict[tuple[Path, str], dict[int, Input]] = {}
+    found, bad = [], list(batch.bad)
+    for item in batch.found:
+        stem, mark, number = item.stem.rpartition("_")
+        if mark and len(number) == 4 and number.isdigit():
+            cases.setdefault((Path(item.name).parent, stem), {})[int(number)] = item
+        else:
+            bad.append(
+                f"{item.name}: is one channel, the network reads {channels}: name the files"
+                f" CASE_0000 ... CASE_{channels - 1:04d}"
+            )
+    for (_, stem), parts in cases.items():
+        missing = [n for n in range(channels) if n not in parts]
+        first = parts[min(parts)]
+        if missing:
+            bad.append(f"{first.name}: {stem}_{missing[0]:04d}, a channel, is missing")
+        else:
+            others = tuple(parts[n] for n in range(1, channels))
+            found.append(replace(parts[0], stem=stem, others=others))
+    return Batch(tuple(_with_distinct_stems(found)), tuple(bad), batch.unsuitable)
 
 
 def _each(batch: Batch, job: Job) -> Exit:

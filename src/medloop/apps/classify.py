@@ -5,25 +5,19 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Shaped
-from numpy import ndarray
-
 from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import open_network
 from medloop.apps.console import Exit
 from medloop.apps.output import write_whole
+from medloop.apps.pixels import channels_of
 from medloop.apps.settings import Settings
-from medloop.core.errors import InputError
-from medloop.core.image import Picture, Volume
+from medloop.core.image import Picture
 from medloop.core.study import Content
 from medloop.models.bundle import Bundle
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.classify import classify
 from medloop.models.predict import Predictor
 from medloop.models.segmentation_plan import PICTURES
-
-_COLORS = 3
 
 
 def tell_classes(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Settings) -> Exit:
@@ -41,42 +35,26 @@ def tell_classes(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
     rows: list[list[str | int | float]] = []
 
     def one(item: Input) -> None:
-        rows.append([item.name, *_one(item.read(), predictor, plan)])
+        rows.append([item.name, *_one(item, predictor, plan)])
 
     def finish() -> Path:
         _write(table, plan, rows)
         return table
 
-    return run_batch(inputs, wanted, Job("predicting", one, finish))
+    return run_batch(
+        inputs, wanted, Job("predicting", one, finish), channels=len(plan.channels)
+    )
 
 
 def _one(
-    image: Picture | Volume, predictor: Predictor, plan: ClassificationPlan
+    item: Input, predictor: Predictor, plan: ClassificationPlan
 ) -> list[str | int | float]:
+    array, image = channels_of(item, len(plan.channels), flat=plan.frame == PICTURES)
     grid = None if isinstance(image, Picture) else image.grid
-    array = _channels(image, plan) if isinstance(image, Picture) else image.array[None]
     shares = classify(predictor, array, grid, plan)
     best = int(shares.argmax())
     named = [plan.classes[best]] if _are_named(plan) else []
     return [best, *(round(float(share), 6) for share in shares), *named]
-
-
-def _channels(picture: Picture, plan: ClassificationPlan) -> Shaped[ndarray, "c y x"]:
-    """Colors first, as many as the network reads; gray is a color, no color is gray.
-
-    Raises
-    ------
-    InputError
-        If a picture in color meets a network of gray ones.
-    """
-    if not picture.is_color:
-        return np.repeat(picture.array[None], len(plan.channels), axis=0)
-    array = np.moveaxis(picture.array, -1, 0)
-    if len(plan.channels) == _COLORS:
-        return array
-    if (array == array[:1]).all():
-        return array[:1]
-    raise InputError("is in color; the network reads gray pictures")
 
 
 def _are_named(plan: ClassificationPlan) -> bool:

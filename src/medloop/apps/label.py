@@ -9,10 +9,10 @@ from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import open_network
 from medloop.apps.console import Exit
 from medloop.apps.output import write_whole
-from medloop.apps.pixels import flat_affine, rgb8
+from medloop.apps.pixels import channels_of, flat_affine
 from medloop.apps.settings import Settings
 from medloop.core.geometry import Grid
-from medloop.core.image import Picture, Volume
+from medloop.core.image import Picture
 from medloop.core.study import Content
 from medloop.files.nifti import write_nifti
 from medloop.models.bundle import Bundle
@@ -39,27 +39,18 @@ def label(
     wanted = Content.PICTURES if plan.frame == PICTURES else Content.VOLUME
 
     def one(item: Input) -> None:
-        _one(item.read(), item.stem, predictor, plan, out, shares=shares)
+        _one(item, predictor, plan, out, shares=shares)
 
-    return run_batch(inputs, wanted, Job("segmenting", one, lambda: out))
+    return run_batch(
+        inputs, wanted, Job("segmenting", one, lambda: out), channels=len(plan.channels)
+    )
 
 
 def _one(
-    image: Picture | Volume,
-    stem: str,
-    predictor: Predictor,
-    plan: SegmentationPlan,
-    out: Path,
-    *,
-    shares: bool,
+    item: Input, predictor: Predictor, plan: SegmentationPlan, out: Path, *, shares: bool
 ) -> None:
-    if isinstance(image, Picture):
-        color = len(plan.channels) > 1
-        array = rgb8(image).transpose(2, 0, 1) if color else rgb8(image)[..., 0][None]
-        grid = None
-        spacing = image.spacing_mm
-    else:
-        array, grid, spacing = image.array[None], image.grid, None
+    array, image = channels_of(item, len(plan.channels), flat=plan.frame == PICTURES)
+    grid = None if isinstance(image, Picture) else image.grid
     prepared = prepare(array, grid, plan)
     probability = probabilities(predictor, prepared, plan)
     if shares:
@@ -67,13 +58,15 @@ def _one(
             name: on_image(probability[n], prepared).astype(np.float16)
             for n, name in enumerate(plan.classes, start=1)
         }
-        write_whole(out / f"{stem}.npz", lambda part: _save(part, maps))
+        write_whole(out / f"{item.stem}.npz", lambda part: _save(part, maps))
         return
     labels = labels_of(probability, prepared)
-    if grid is None:
+    if isinstance(image, Picture):
         labels = labels[None]
-        grid = Grid(labels.shape, flat_affine(spacing))
-    write_whole(out / f"{stem}.nii.gz", lambda part: write_nifti(labels, grid, part))
+        where = Grid(labels.shape, flat_affine(image.spacing_mm))
+    else:
+        where = image.grid
+    write_whole(out / f"{item.stem}.nii.gz", lambda part: write_nifti(labels, where, part))
 
 
 def _save(path: Path, maps: dict[str, np.ndarray]) -> None:

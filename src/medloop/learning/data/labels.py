@@ -11,7 +11,7 @@ from jaxtyping import Float, Integer
 from numpy import ndarray
 
 from medloop.core.errors import InputError, ServiceError
-from medloop.core.geometry import Grid
+from medloop.core.geometry import Grid, apart
 from medloop.dicom.pixels import open_dataset
 from medloop.dicom.read_results import read_segmentation
 from medloop.dicom.read_rtstruct import read_structures
@@ -24,7 +24,7 @@ from medloop.learning.data.description import (
     Shape,
     Shapes,
 )
-from medloop.learning.data.pixels import Image, apart, read_grid_array
+from medloop.learning.data.pixels import Image, read_grid_array
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,13 +7,13 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from jaxtyping import Float, Integer, Shaped
+from jaxtyping import Integer, Shaped
 from numpy import ndarray
 from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from medloop.core.errors import FOREIGN_ERRORS, GeometryError, InputError
-from medloop.core.geometry import Grid
+from medloop.core.geometry import Grid, apart
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Notice
 from medloop.dicom.read import read_volume
@@ -25,8 +25,6 @@ from medloop.files.sniff import Kind as FileKind
 from medloop.files.sniff import sniff
 from medloop.imaging.resample import regularize
 from medloop.learning.data.description import CaseSource, Channel
-
-OFF_GRID_VOXELS = 0.1  # two grids are one if no corner lies further apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,23 +87,6 @@ def read_grid_array(path: Path) -> tuple[Shaped[ndarray, "*space"], Grid | None]
         volume = read_itk(path)
         return volume.array, volume.grid
     raise InputError(f"{kind} is no image that is read")
-
-
-def apart(
-    one: Grid | None,
-    other: Grid | None,
-    shape: tuple[int, ...],
-    other_shape: tuple[int, ...],
-) -> str:
-    """Say how a second grid differs from a first, empty where it does not."""
-    if shape != other_shape:
-        return f"shape {_by(other_shape)} differs from {_by(shape)}"
-    if one is None or other is None:
-        return ""
-    away = float(np.abs(_corners(other, one) - _corners(one, one)).max())
-    if away <= OFF_GRID_VOXELS:
-        return ""
-    return f"position differs by up to {away:.2f} voxels (limit {OFF_GRID_VOXELS}) from that"
 
 
 def is_stack(path: Path) -> bool:
@@ -246,13 +227,3 @@ def _spacing_mm(path: Path) -> tuple[float, float, float]:
                 raise InputError(f"{beside.name} states no spacing of three axes") from error
             return k, j, i
     return 1.0, 1.0, 1.0
-
-
-def _corners(grid: Grid, frame: Grid) -> Float[ndarray, "8 3"]:
-    """Return the outer voxels' centers of one grid as indices of another."""
-    ends = np.stack(np.meshgrid(*[(0.0, n - 1.0) for n in grid.shape], indexing="ij"), -1)
-    return frame.to_index(grid.to_world(ends.reshape(-1, 3)))
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
