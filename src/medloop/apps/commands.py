@@ -133,6 +133,12 @@ def _train_options(parser: ArgumentParser) -> None:
         default=[],
         help="overrule one field of the recipe (may be repeated)",
     )
+    parser.add_argument(
+        "--from",
+        dest="base",
+        metavar="BUNDLE",
+        help="start from the weights of this bundle (a shipped or installed name, or a folder)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same weights (on CPU)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -144,10 +150,10 @@ def _train_options(parser: ArgumentParser) -> None:
     )
 
 
-def _train(options: Namespace, _settings: Settings) -> Exit:
+def _train(options: Namespace, settings: Settings) -> Exit:
     from medloop.apps.learn import train
 
-    return train(options)
+    return train(options, settings)
 
 
 def _evaluate_options(parser: ArgumentParser) -> None:

@@ -6,17 +6,20 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from medloop.apps.bundles import find_bundle
 from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.apps.output import require_folder
+from medloop.apps.settings import Settings
 from medloop.core.errors import ServiceError
 
 if TYPE_CHECKING:
+    from medloop.learning.base import Base
     from medloop.learning.classification.opening import Planned as PlannedClassification
     from medloop.learning.segmentation.opening import Planned
     from medloop.learning.train import Milestone
 
 
-def train(options: Namespace) -> Exit:
+def train(options: Namespace, here: Settings) -> Exit:
     """Make a bundle by a recipe and print where it is.
 
     Raises
@@ -24,20 +27,22 @@ def train(options: Namespace) -> Exit:
     ServiceError
         If the train extra is not installed.
     UsageError
-        If a setting is not ``key=value`` or the data are not there.
+        If a setting is not ``key=value``, or the data or a bundle are not there.
     """
     _require_torch()
     from medloop.learning.classification.opening import RECIPES as CLASSIFY
-    from medloop.learning.recipes import recipe_named
+    from medloop.learning.recipes import recipe_named, tuning_from
     from medloop.learning.segmentation.opening import RECIPES as SEGMENT
+    from medloop.learning.start import Start
     from medloop.learning.train import Order
     from medloop.learning.train import train as learn
 
     if not options.data.exists():
         raise UsageError(f"{options.data}: no such folder or file of data")
     require_folder(options.out)
-    settings = dict(_pair(text) for text in options.overrides)
-    planned = _plan(options, settings)
+    tuning, settings = tuning_from(dict(_pair(text) for text in options.overrides))
+    base = _base(options.base, here)
+    planned = _plan(options, settings, base)
     order = Order(
         planned.recipe
         if planned
@@ -49,6 +54,7 @@ def train(options: Namespace) -> Exit:
         options.resume,
         options.lesions,
         planned,
+        Start(base, tuning),
     )
     if learn(order, report=_note_epoch, count=_note_read) is None:
         note(f"{options.out}: folds are kept; a bundle comes with the final network")
@@ -57,8 +63,19 @@ def train(options: Namespace) -> Exit:
     return Exit.DONE
 
 
+def _base(name: str | None, settings: Settings) -> "Base | None":
+    """Read the weights of the bundle to start from; stderr says which."""
+    from medloop.learning.base import open_base
+
+    if name is None:
+        return None
+    base = open_base(find_bundle(name, settings))
+    note(f"from bundle {base.name} {base.version}, SHA-256 {base.bundle_sha256[:12]}...")
+    return base
+
+
 def _plan(
-    options: Namespace, settings: Mapping[str, str]
+    options: Namespace, settings: Mapping[str, str], base: "Base | None"
 ) -> "Planned | PlannedClassification | None":
     """Check the data and plan for them, where the recipe does; stderr says what was found."""
     from medloop.learning.classification import opening as classes
@@ -66,6 +83,7 @@ def _plan(
     from medloop.learning.opening import DataProblemsError
     from medloop.learning.segmentation import opening as voxels
     from medloop.learning.segmentation import planning as for_voxels
+    from medloop.learning.start import planned_on
 
     recipe, data = options.recipe, options.data
     planned: Planned | PlannedClassification
@@ -73,9 +91,11 @@ def _plan(
         with progress("reading cases") as count:
             if recipe in voxels.RECIPES:
                 planned = voxels.plan_segmentation(recipe, data, settings, report=count)
+                planned = planned_on(planned, base, settings) if base else planned
                 words = for_voxels.in_words(planned.recipe.plan)
             elif recipe in classes.RECIPES:
                 planned = classes.plan_classification(recipe, data, settings, report=count)
+                planned = planned_on(planned, base, settings) if base else planned
                 words = for_classes.in_words(planned.recipe.plan)
             else:
                 return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.classification.recipe import ClassificationRecipe
-from medloop.learning.recipes import Recipe
+from medloop.learning.recipes import Recipe, Tuning
 from medloop.learning.segmentation.recipe import SegmentationRecipe
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ def claim(
     seed: int,
     parts: Sequence[str],
     resume: bool,
+    start: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make `out` the folder of this recipe and seed, kept in ``work/recipe.json``.
+    """Make `out` the folder of this recipe, start and seed, kept in ``work/recipe.json``.
 
     Raises
     ------
@@ -40,9 +41,11 @@ def claim(
     """
     path = out / "work" / "recipe.json"
     mine = {k: v for k, v in asdict(recipe).items() if k not in FREE} | {"seed": seed}
-    mine = json.loads(json.dumps(mine))
+    usual = {"start": "", "tuning": json.loads(json.dumps(asdict(Tuning())))}
+    mine = json.loads(json.dumps(mine | (start or usual)))
     if path.is_file():
-        _compare(out, _completed(json.loads(path.read_text(encoding="utf-8")), recipe), mine)
+        saved = usual | json.loads(path.read_text(encoding="utf-8"))
+        _compare(out, _completed(saved, recipe), mine)
         there = [part for part in parts if _holds(out, part)]
         if there and not resume:
             raise InputError(

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from medloop.core.errors import MedloopError, ServiceError
+from medloop.learning.tuning import depths
 
 Batch = tuple[Tensor, ...]
 Batches = Callable[[np.random.Generator], Iterator[Batch]]
@@ -37,6 +38,8 @@ class Schedule:
     warmup: float = 0.05  # share of all steps
     averaging: float = 0.99  # decay of the moving average of the weights
     clip: float = 1.0  # norm of the gradient
+    depth_decay: float = 1.0  # of rates, a layer from the output down
+    fresh: frozenset[str] | None = None  # parameters without weights; None: outside the trunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,20 +158,28 @@ def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
 
 
 def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
-    """Pretrained trunk slow, new layers fast; no decay on biases and norms."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    """Learnt weights slow, new layers fast; no decay on biases and norms."""
+    groups: dict[tuple[bool, bool, int], list[nn.Parameter]] = {}
+    far = depths(model) if schedule.depth_decay < 1 else {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            key = (name.startswith("trunk."), parameter.ndim > 1)
+            key = (_is_learnt(name, schedule), parameter.ndim > 1, far.get(name, 0))
             groups.setdefault(key, []).append(parameter)
     return [
         {
             "params": parameters,
-            "lr": schedule.rate if trunk else schedule.head_rate,
+            "lr": (schedule.rate if learnt else schedule.head_rate)
+            * schedule.depth_decay**depth,
             "weight_decay": schedule.weight_decay if decays else 0.0,
         }
-        for (trunk, decays), parameters in groups.items()
+        for (learnt, decays, depth), parameters in groups.items()
     ]
+
+
+def _is_learnt(name: str, schedule: Schedule) -> bool:
+    if ".parametrizations." in name:  # an adapter starts from nothing
+        return False
+    return name.startswith("trunk.") if schedule.fresh is None else name not in schedule.fresh
 
 
 def _pace(done: float, warmup: float) -> float:

@@ -16,6 +16,7 @@ AnyRecipe = TypeVar("AnyRecipe", bound="DataclassInstance")
 
 LESION_CLASSES = ("MA", "HE", "EX", "SE", "OD")
 SHIPS = ("final", "folds", "both")
+ADAPTS = ("full", "head", "lora")
 TRUNKS = ("lite0", "lite1", "lite2")
 
 
@@ -67,6 +68,29 @@ class Recipe:
     of_folds: int = 5
     final: bool = True
     ship: str = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What of a network moves in training, and how fast.
+
+    Attributes
+    ----------
+    adapt
+        ``full`` moves all, ``head`` the last layers alone, ``lora`` adapters and the last
+        layers.
+    freeze
+        Patterns (``*``, ``?``) of the names of parameters that stay, as ``trunk.stem.*``.
+    depth_decay
+        Rates fall by this factor a layer from the output down; 1 for no fall.
+    rank
+        Of the adapters.
+    """
+
+    adapt: str = "full"
+    freeze: tuple[str, ...] = ()
+    depth_decay: float = 1.0
+    rank: int = 4
 
 
 def retina_grading() -> Recipe:
@@ -147,7 +171,8 @@ def overruled(
     for key, text in settings.items():
         if key not in settable:
             raise InputError(
-                f"recipe {name} has no setting {key!r}; it has: {', '.join((*settable, *also))}"
+                f"recipe {name} has no setting {key!r}; it has:"
+                f" {', '.join((*settable, *also, *TUNING_KEYS))}"
             )
         parsed[key] = _parse(key, text, getattr(recipe, key))
         low, high = _LIMITS.get(key, (-math.inf, math.inf))
@@ -181,3 +206,42 @@ def _parse(key: str, text: str, default: float | str) -> float | str:
     except (ValueError, KeyError) as why:
         kind = type(default).__name__
         raise InputError(f"setting {key}={text!r} is no {kind}") from why
+
+
+def tuning_from(settings: Mapping[str, str]) -> tuple[Tuning, dict[str, str]]:
+    """Read the settings of a tuning; return it, and the settings that are not of one.
+
+    Raises
+    ------
+    InputError
+        Naming the offending key or value.
+    """
+    rest = {key: text for key, text in settings.items() if key not in TUNING_KEYS}
+    read: dict[str, Any] = {}  # what `Tuning` takes: each field has its own type
+    for key in TUNING_KEYS:
+        if key in settings:
+            try:
+                read[key] = TUNING_KEYS[key](settings[key])
+            except ValueError as why:
+                raise InputError(f"setting {key}={settings[key]!r} cannot be read") from why
+    tuning = Tuning(**read)
+    if tuning.adapt not in ADAPTS:
+        raise InputError(f"setting adapt={tuning.adapt!r} is none of {', '.join(ADAPTS)}")
+    if not 0 < tuning.depth_decay <= 1:
+        raise InputError(f"setting depth_decay={tuning.depth_decay} outside 0 ... 1")
+    if not 1 <= tuning.rank <= _MOST_RANK:
+        raise InputError(f"setting rank={tuning.rank} outside 1 ... {_MOST_RANK}")
+    return tuning, rest
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+_MOST_RANK = 1024
+TUNING_KEYS: Mapping[str, Callable[[str], object]] = {
+    "adapt": str,
+    "freeze": _patterns,
+    "depth_decay": float,
+    "rank": int,
+}

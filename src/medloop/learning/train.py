@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,21 @@ from torch import nn
 
 import medloop
 from medloop.core.errors import InputError, ServiceError
+from medloop.learning.base import save_network
 from medloop.learning.card import card_text
 from medloop.learning.classification.opening import Planned as PlannedClassification
 from medloop.learning.classification.opening import open_classification
 from medloop.learning.classification.task import ClassificationTask
 from medloop.learning.keep import FREE, AnyRecipe, claim, write_text
 from medloop.learning.loop import Progress, Report, Run, Schedule, fit, save_whole
+from medloop.learning.lora import annotate_adapters
 from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.second import Second, open_second
 from medloop.learning.segmentation.opening import Planned, open_segmentation
 from medloop.learning.segmentation.task import SegmentationTask
+from medloop.learning.start import Start, asked, begin, finish, told
 from medloop.learning.tasks import GradingTask, LesionTask, open_task
-from medloop.models.bundle import CARD, FOREST, PLAN, WEIGHTS, seal
+from medloop.models.bundle import ADAPTER, CARD, FOREST, NETWORK, PLAN, WEIGHTS, seal
 from medloop.models.plan import Plan
 
 _FINAL = "final"
@@ -46,6 +49,7 @@ class Order:
     resume: bool = False
     lesions: Path | None = None  # a training of `retina_lesions`, for a second reader of grades
     planned: Planned | PlannedClassification | None = None  # the data the recipe is for
+    start: Start = field(default_factory=Start)  # other weights; what of them moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,15 @@ def train(
     """
     order = replace(order, device=_device(order.device))
     parts = _parts(order)
-    claim(order.out, order.recipe, seed=order.seed, parts=parts, resume=order.resume)
+    start = order.start.claims()
+    claim(
+        order.out,
+        order.recipe,
+        seed=order.seed,
+        parts=parts,
+        resume=order.resume,
+        start=start,
+    )
     task = _open(order, count)
     fold_of = _split(order, task)
     second = _second(order, task, count)
@@ -142,6 +154,8 @@ def _parts(order: Order) -> tuple[str, ...]:
         raise InputError(f"setting folds={recipe.folds!r} outside 0 ... {recipe.of_folds - 1}")
     if recipe.ship not in SHIPS:
         raise InputError(f"setting ship={recipe.ship!r} is none of {', '.join(SHIPS)}")
+    if recipe.ship != "final" and order.start.tuning.adapt == "lora":
+        raise InputError(f"setting ship={recipe.ship!r}: adapters are of one network")
     parts = tuple(f"fold{fold}" for fold in folds)
     if recipe.ship == "folds" and not parts and not _fold_networks(order):
         raise InputError("setting ship='folds' with no fold to train and none trained")
@@ -209,6 +223,7 @@ def _network(
     torch.manual_seed(order.seed)  # a network's first weights do not depend on those before it
     network = task.network()
     recipe = order.recipe
+    begun = begin(network, order.start, recipe.plan, order.seed)
     batches, steps = task.batches(chosen)
     schedule = Schedule(
         recipe.epochs,
@@ -216,11 +231,14 @@ def _network(
         rate=recipe.rate,
         head_rate=recipe.head_rate,
         averaging=recipe.averaging,
+        depth_decay=order.start.tuning.depth_decay,
+        fresh=begun.fresh,
     )
     checkpoint = order.out / "work" / f"{part}.checkpoint"
     run = Run(order.seed, order.device, checkpoint, order.resume)
     trained = fit(network, batches, task.loss, schedule, run, report)
     trained.cpu()
+    finish(trained, begun, _adapters(order, part))
     save_whole(trained.state_dict(), finished)
     checkpoint.unlink(missing_ok=True)
     return trained
@@ -228,6 +246,10 @@ def _network(
 
 def _finished(order: Order, part: str) -> Path:
     return order.out / "work" / f"{part}.pt"
+
+
+def _adapters(order: Order, part: str) -> Path:
+    return order.out / "work" / f"{part}.{ADAPTER}"
 
 
 def _fold_networks(order: Order) -> list[Path]:
@@ -252,6 +274,7 @@ def _bundle(order: Order, task: LearningTask, second: Second | None, cases: int)
     if second is not None and isinstance(plan, Plan):
         plan = second.export(plan, out / FOREST)
     write_text(out / PLAN, plan.to_json())
+    save_network(members[0], out / NETWORK)
     text = card_text(
         name=recipe.name,
         version=medloop.__version__,
@@ -265,6 +288,9 @@ def _bundle(order: Order, task: LearningTask, second: Second | None, cases: int)
         ),
     )
     write_text(out / CARD, text)
+    if order.start.tuning.adapt == "lora":
+        notes = {CARD: text, PLAN: plan.to_json()}
+        annotate_adapters(_adapters(order, _FINAL), out / ADAPTER, notes)
     seal(out)
 
 
@@ -295,13 +321,15 @@ def _stated(table: Mapping[str, Any]) -> dict[str, Any]:
 def _training(order: Order, task: LearningTask, cases: int, members: int) -> Mapping[str, Any]:
     recipe = _stated(asdict(order.recipe))
     recipe.pop("plan")
-    for asked in FREE:  # what this call asked for, not what made the weights
-        recipe.pop(asked)
+    for wish in FREE:  # what this call asked for, not what made the weights
+        recipe.pop(wish)
     recipe |= task.input_summary
+    begun = begin(task.network(), order.start, order.recipe.plan, order.seed)
     return {
         "command": (
             f"medloop train {order.recipe.name} --data DIR -o BUNDLE --seed {order.seed}"
             + (" --lesions RUN" if order.lesions else "")
+            + asked(order.start)
             + _shipped_by(order)
         ),
         "cases": cases,
@@ -311,4 +339,5 @@ def _training(order: Order, task: LearningTask, cases: int, members: int) -> Map
         "torch": torch.__version__,
         "python": sys.version.split()[0],
         "recipe": recipe,
+        **told(begun),
     }

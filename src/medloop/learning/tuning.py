@@ -1,40 +1,14 @@
 """Which parameters move, and how fast."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Final, TypedDict
+from typing import TypedDict
 
 from torch import nn
 
-from medloop.core.errors import InputError
-
-ADAPTS = ("full", "head", "lora")
 # The last layers of our networks, which give the answer.
 HEADS = ("classifier.*", "classify.*", "inner.classify.*", "fc.*", "heads.*")
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """What of a network moves in training, and how fast.
-
-    Attributes
-    ----------
-    adapt
-        ``full`` moves all, ``head`` the last layers alone, ``lora`` adapters and the last
-        layers.
-    freeze
-        Patterns (``*``, ``?``) of the names of parameters that stay, as ``trunk.stem.*``.
-    depth_decay
-        Rates fall by this factor a layer from the output down; 1 for no fall.
-    rank
-        Of the adapters.
-    """
-
-    adapt: str = "full"
-    freeze: tuple[str, ...] = ()
-    depth_decay: float = 1.0
-    rank: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +29,6 @@ class Group(TypedDict):
 
     params: list[nn.Parameter]
     lr: float
-
-
-def tuning_from(settings: Mapping[str, str]) -> tuple[Tuning, dict[str, str]]:
-    """Read the settings of a tuning; return it, and the settings that are not of one.
-
-    Raises
-    ------
-    InputError
-        Naming the offending key or value.
-    """
-    rest = {key: text for key, text in settings.items() if key not in TUNING_KEYS}
-    read: dict[str, Any] = {}  # what `Tuning` takes: each field has its own type
-    for key in TUNING_KEYS:
-        if key in settings:
-            try:
-                read[key] = TUNING_KEYS[key](settings[key])
-            except ValueError as why:
-                raise InputError(f"setting {key}={settings[key]!r} cannot be read") from why
-    tuning = Tuning(**read)
-    if tuning.adapt not in ADAPTS:
-        raise InputError(f"setting adapt={tuning.adapt!r} is none of {', '.join(ADAPTS)}")
-    if not 0 < tuning.depth_decay <= 1:
-        raise InputError(f"setting depth_decay={tuning.depth_decay} outside 0 ... 1")
-    if not 1 <= tuning.rank <= _MOST_RANK:
-        raise InputError(f"setting rank={tuning.rank} outside 1 ... {_MOST_RANK}")
-    return tuning, rest
-
-
-def _patterns(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-_MOST_RANK = 1024
-TUNING_KEYS: Final[Mapping[str, Callable[[str], object]]] = {
-    "adapt": str,
-    "freeze": _patterns,
-    "depth_decay": float,
-    "rank": int,
-}
 
 
 def is_head(name: str) -> bool:

@@ -2,7 +2,8 @@
 
 ``card.toml`` (what it is for, how it was made, how good it is), ``plan.json``, the weights in
 ``weights.onnx``, ``forest.onnx`` where trees read another bundle's maps, and ``hashes.json``
-(SHA-256 of each of them, checked on every load).
+(SHA-256 of each of them, checked on every load). Training leaves what another training may
+start from: ``network.safetensors``, and ``adapter.safetensors`` where only adapters moved.
 """
 
 import hashlib
@@ -17,13 +18,15 @@ from typing import Any
 from medloop.core.errors import InputError
 from medloop.core.finding import Weights
 from medloop.models.classification_plan import ClassificationPlan, classification_plan_from
+from medloop.models.detection_plan import DetectionPlan, detection_plan_from
 from medloop.models.plan import Plan, Task, plan_from_json
 from medloop.models.segmentation_plan import SegmentationPlan, segmentation_plan_from
 
 CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
 INT8_WEIGHTS = "weights.int8.onnx"
 FOREST = "forest.onnx"
-AnyPlan = Plan | SegmentationPlan | ClassificationPlan
+NETWORK, ADAPTER = "network.safetensors", "adapter.safetensors"  # for whoever trains on
+AnyPlan = Plan | SegmentationPlan | ClassificationPlan | DetectionPlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +66,15 @@ class Bundle:
         if not isinstance(self.plan, ClassificationPlan):
             wanted = Task.CLASSIFICATION
             raise InputError(f"bundle {self.name} is for {self.plan.task}, not {wanted}")
+        return self.plan
+
+    @property
+    def detection_plan(self) -> DetectionPlan:
+        """The plan of a network that finds objects; `InputError` if this is none."""
+        if not isinstance(self.plan, DetectionPlan):
+            raise InputError(
+                f"bundle {self.name} is for {self.plan.task}, not {Task.DETECTION}"
+            )
         return self.plan
 
     @property
@@ -118,6 +130,8 @@ def _plan(text: str) -> AnyPlan:
         return segmentation_plan_from(raw)
     if task == Task.CLASSIFICATION:
         return classification_plan_from(raw)
+    if task == Task.DETECTION:
+        return detection_plan_from(raw)
     return plan_from_json(text)
 
 
@@ -142,7 +156,8 @@ def verify(folder: Path) -> None:
 
 def seal(folder: Path) -> None:
     """Write ``hashes.json`` over the files a bundle has now."""
-    names = [n for n in (CARD, PLAN, WEIGHTS, INT8_WEIGHTS, FOREST) if (folder / n).is_file()]
+    known = (CARD, PLAN, WEIGHTS, INT8_WEIGHTS, FOREST, NETWORK, ADAPTER)
+    names = [name for name in known if (folder / name).is_file()]
     digests = {name: sha256_of(folder / name) for name in names}
     (folder / HASHES).write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")
 
