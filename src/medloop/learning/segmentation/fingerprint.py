@@ -47,9 +47,8 @@ class Fingerprint:
     values: tuple[ChannelStatistics, ...]
 
     def is_ct(self, channel: int) -> bool:
-        """Whether a channel is in Hounsfield units: by its name, or air as dark as in CT."""
-        named = self.channels[channel].strip().upper() == "CT"
-        return named or self.values[channel].darkest <= _AIR_HU
+        """Whether a channel is in Hounsfield units."""
+        return is_ct(self.channels[channel], self.values[channel])
 
     def to_json(self) -> str:
         """Write as JSON."""
@@ -74,7 +73,7 @@ def fingerprint(
     for n, case in enumerate(cases):
         image = read_image(case)
         labels = class_labels(dataset, read_mask(case, image))
-        shape, spacing = _upright(image)
+        shape, spacing = upright_size(image)
         shapes.append(shape)
         spacings.append(spacing)
         voxels += np.bincount(labels[labels > 0], minlength=len(voxels) + 1)[1:]
@@ -90,8 +89,13 @@ def fingerprint(
         tuple(shapes),
         tuple(spacings),
         tuple(voxels.tolist()),
-        tuple(_statistics(v, float(d)) for v, d in zip(values, lowest, strict=True)),
+        tuple(statistics_of(v, float(d)) for v, d in zip(values, lowest, strict=True)),
     )
+
+
+def is_ct(name: str, values: ChannelStatistics) -> bool:
+    """Whether a channel is in Hounsfield units: by its name, or air as dark as in CT."""
+    return name.strip().upper() == "CT" or values.darkest <= _AIR_HU
 
 
 def class_labels(dataset: Dataset, mask: Integer[ndarray, "*s"]) -> Integer[ndarray, "*s"]:
@@ -107,7 +111,8 @@ def class_labels(dataset: Dataset, mask: Integer[ndarray, "*s"]) -> Integer[ndar
     return out
 
 
-def _upright(image: Image) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def upright_size(image: Image) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Shape and spacing in mm of an image turned upright; a picture has no spacing."""
     if image.grid is None:
         return image.array.shape[1:], ()
     grid = upright_grid(image.grid, turn_of(image.grid))
@@ -125,7 +130,8 @@ def _sampled(
     return array.reshape(len(array), -1)[:, where].astype(np.float64)
 
 
-def _statistics(values: Float[ndarray, " n"], darkest: float) -> ChannelStatistics:
+def statistics_of(values: Float[ndarray, " n"], darkest: float) -> ChannelStatistics:
+    """Summarize values of one channel; `darkest` is the least of the whole image."""
     low, high = np.percentile(values, (0.5, 99.5))
     return ChannelStatistics(
         float(low),

@@ -4,7 +4,7 @@ Rules after Isensee 2021 (doi 10.1038/s41592-020-01008-z), with batch norm, so t
 quantize, and a patch for the memory and time of a processor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,9 +55,13 @@ def plan_for(
             raise ValueError(f"{name} {given} does not suit {axes} axes")
     spacing = () if flat else asked.spacing_mm or target_spacing(fingerprint.spacings_mm)
     shape = asked.patch or _typical_shape(fingerprint, spacing)
-    budgeted = replace(means, voxels=10**12) if asked.patch else means
     relative = spacing or (1.0,) * axes
-    patch, network = _fit(shape, relative, fingerprint, budgeted, asked)
+    patch, network = fitted(
+        shape,
+        relative,
+        voxels=10**12 if asked.patch else means.voxels,
+        network=lambda patch: _network(patch, relative, fingerprint, means.width, asked),
+    )
     return SegmentationPlan(
         channels=fingerprint.channels,
         classes=fingerprint.classes,
@@ -100,23 +104,46 @@ def _intensity(fingerprint: Fingerprint, channel: int) -> Intensity:
     return Intensity(-_EVERYTHING, _EVERYTHING, 0.0, 1.0, own=True)
 
 
-def _fit(
+def fitted(
     shape: tuple[int, ...],
     spacing: tuple[float, ...],
-    seen: Fingerprint,
-    budget: Budget,
-    asked: Wanted,
+    *,
+    voxels: int,
+    network: Callable[[tuple[int, ...]], Architecture],
 ) -> tuple[tuple[int, ...], Architecture]:
-    """Shrink the patch, longest side in mm first, until it fits; then go as deep as it lets."""
+    """Shrink a patch from `shape`, longest side in mm first, until it has at most `voxels`.
+
+    `network` lays out the network for a patch, whose sides are then rounded up to suit it.
+    """
     patch = list(shape)
     while True:
-        network = _network(tuple(patch), spacing, seen, budget.width, asked)
-        rounded = _rounded(tuple(patch), network.multiple)
-        if np.prod(rounded) <= budget.voxels or max(patch) <= 2 * _SMALLEST:
-            return rounded, network
+        made = network(tuple(patch))
+        rounded = _rounded(tuple(patch), made.multiple)
+        if np.prod(rounded) <= voxels or max(patch) <= 2 * _SMALLEST:
+            return rounded, made
         sides = np.where(np.array(patch) > 2 * _SMALLEST, np.array(patch) * spacing, 0)
         longest = int(sides.argmax())
         patch[longest] = max(2 * _SMALLEST, int(patch[longest] * 0.95))
+
+
+def deepest(patch: tuple[int, ...], layout: Callable[[int], Architecture]) -> Architecture:
+    """Take as many levels as leave the coarsest one a few voxels a side.
+
+    Raises
+    ------
+    ValueError
+        If not even two levels can be laid out.
+    """
+    chosen: Architecture | None = None
+    for levels in range(2, _LEVELS + 1):
+        made = layout(levels)
+        sides = [p / m for p, m in zip(patch, made.multiple, strict=True) if m > 1]
+        if chosen is not None and (not sides or min(sides) < _SMALLEST):
+            break
+        chosen = made
+    if chosen is None:
+        raise ValueError(f"no network for patch {patch}")
+    return chosen
 
 
 def _network(
@@ -126,25 +153,19 @@ def _network(
     width: int,
     asked: Wanted,
 ) -> Architecture:
-    deepest: Architecture | None = None
-    for levels in range(2, _LEVELS + 1):
-        widths = tuple(min(width * 2**n, _WIDEST) for n in range(levels))
-        made = unet(
+    def layout(levels: int) -> Architecture:
+        return unet(
             len(patch),
             len(seen.channels),
             len(seen.classes) + 1,
-            widths=widths,
+            widths=tuple(min(width * 2**n, _WIDEST) for n in range(levels)),
             spacing=spacing,
             kind=asked.kind,
         )
-        sides = [p / m for p, m in zip(patch, made.multiple, strict=True) if m > 1]
-        if deepest is not None and (not sides or min(sides) < _SMALLEST):
-            break
-        deepest = made
-    if deepest is None:
-        raise ValueError(f"no network for patch {patch}")
-    supervised = max(0, min(len(deepest.widths) - 2, 3))
-    return replace(deepest, deep_supervision=supervised, norm=asked.norm)
+
+    made = deepest(patch, layout)
+    supervised = max(0, min(len(made.widths) - 2, 3))
+    return replace(made, deep_supervision=supervised, norm=asked.norm)
 
 
 def _rounded(patch: tuple[int, ...], multiple: tuple[int, ...]) -> tuple[int, ...]:
@@ -158,14 +179,7 @@ def in_words(plan: SegmentationPlan) -> tuple[str, ...]:
     lines = []
     if plan.spacing_mm:
         lines.append(f"spacing: {by(f'{s:g}' for s in plan.spacing_mm)} mm (k, j, i)")
-    for name, how in zip(plan.channels, plan.intensities, strict=True):
-        scheme = (
-            "each image by its own mean and deviation"
-            if how.own
-            else f"clipped to {how.low:g} ... {how.high:g}, mean {how.mean:.4g},"
-            f" deviation {how.deviation:.4g}"
-        )
-        lines.append(f"channel {name}: {scheme}")
+    lines += scaling_in_words(plan.channels, plan.intensities)
     lines.append(f"patch: {by(map(str, plan.patch))}, windows overlap by {plan.overlap:.0%}")
     lines.append(
         f"network: {network.kind}, {len(network.widths)} levels of"
@@ -176,3 +190,17 @@ def in_words(plan: SegmentationPlan) -> tuple[str, ...]:
         "classes: " + ", ".join(f"{n} {c}" for n, c in enumerate(plan.classes, start=1))
     )
     return tuple(lines)
+
+
+def scaling_in_words(channels: Sequence[str], intensities: Sequence[Intensity]) -> list[str]:
+    """Say how each channel is scaled."""
+    lines = []
+    for name, how in zip(channels, intensities, strict=True):
+        scheme = (
+            "each image by its own mean and deviation"
+            if how.own
+            else f"clipped to {how.low:g} ... {how.high:g}, mean {how.mean:.4g},"
+            f" deviation {how.deviation:.4g}"
+        )
+        lines.append(f"channel {name}: {scheme}")
+    return lines
