@@ -177,8 +177,6 @@ def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
 
 
 def _is_learnt(name: str, schedule: Schedule) -> bool:
-    if ".parametrizations." in name:  # an adapter starts from nothing
-        return False
     return name.startswith("trunk.") if schedule.fresh is None else name not in schedule.fresh
 
 
