@@ -17,7 +17,7 @@ EXIT_CODES = """exit codes:
 """
 
 
-_MODEL_VERBS = ("list", "show", "install", "promote", "rollback", "import", "export")
+_MODEL_VERBS = ("list", "show", "install", "promote", "rollback", "import", "export", "merge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +178,9 @@ def _models_options(parser: ArgumentParser) -> None:
         metavar="BUNDLE",
         nargs="?",
         help="a name or a folder; for promote NAME[@VERSION or @HASH]; for import the folder or"
-        " zip of a MONAI bundle, or an nnU-Net results folder",
+        " zip of a MONAI bundle, or an nnU-Net results folder; for merge a file of adapters",
     )
-    _out(parser, "import: folder of the bundle to make", required=False)
+    _out(parser, "import, merge: folder of the bundle to make", required=False)
     parser.add_argument(
         "--orientation",
         metavar="LETTERS",
@@ -189,6 +189,11 @@ def _models_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--monai", type=Path, metavar="DIR", help="export: folder of the MONAI bundle to make"
+    )
+    parser.add_argument(
+        "--base",
+        metavar="BUNDLE",
+        help="merge: the bundle the adapters were made on (default: the one here that is it)",
     )
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="export: the network alone")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -208,6 +213,9 @@ def _models(options: Namespace, settings: Settings) -> Exit:
         "rollback": lambda: promotion.rollback(options.bundle, settings),
         "import": lambda: exchange.bring_in(
             Path(options.bundle), options.out, orientation=options.orientation
+        ),
+        "merge": lambda: exchange.merge_adapters(
+            Path(options.bundle), options.out, settings, base=options.base
         ),
         "export": lambda: exchange.hand_out(
             options.bundle, settings, monai=options.monai, onnx=options.onnx
@@ -311,7 +319,7 @@ COMMANDS = (
     ),
     Command(
         "models",
-        "List, show, install, promote, roll back, import or export bundles.",
+        "List, show, install, promote, roll back, import, export or merge bundles.",
         _models_options,
         _models,
         (
@@ -322,6 +330,7 @@ COMMANDS = (
             "rollback retina_grading",
             "import nnUNetTrainer__nnUNetPlans__3d_fullres -o bundle",
             "export bundle/ --monai monai_bundle",
+            "merge adapter.safetensors -o bundle",
         ),
     ),
     Command(

@@ -1,15 +1,15 @@
-"""``medloop models import|export``: bundles of other programs in, ours out to them."""
+"""``medloop models import|export|merge``: other programs' bundles, and adapters."""
 
 import importlib.util
 import shutil
 import uuid
 from pathlib import Path
 
-from medloop.apps.bundles import find_bundle
+from medloop.apps.bundles import find_bundle, list_bundles
 from medloop.apps.console import Exit, UsageError, note, say
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError, ServiceError
-from medloop.models.bundle import Bundle
+from medloop.models.bundle import ADAPTER, Bundle
 from medloop.models.monai_export import write_monai_bundle
 
 
@@ -38,6 +38,51 @@ def bring_in(source: Path, out: Path | None, *, orientation: str | None) -> Exit
     bundle = bring(source, out, orientation=orientation)
     for line in bundle.card["limits"]:
         note(str(line))
+    say(str(out))
+    return Exit.DONE
+
+
+def merge_adapters(
+    source: Path, out: Path | None, settings: Settings, *, base: str | None
+) -> Exit:
+    """Make an ordinary bundle of adapters and the bundle they were made on.
+
+    Without `base` it is looked for among the bundles here, by its SHA-256.
+
+    Raises
+    ------
+    UsageError
+        If `out` is missing or taken.
+    InputError
+        If the file holds no adapters, or the weights they were made on are not here.
+    ServiceError
+        If torch is not installed.
+    """
+    if out is None:
+        raise UsageError("models merge needs -o BUNDLE, the folder to make")
+    if out.exists():
+        raise UsageError(f"{out} is there already: merge into another folder")
+    if importlib.util.find_spec("torch") is None:
+        raise ServiceError("merging needs torch: pip install 'medloop[train]'")
+    from medloop.learning.base import identity_of, open_base
+    from medloop.learning.lora import read_adapters
+    from medloop.learning.merge import is_made_on_imagenet, merged_bundle
+
+    path = source / ADAPTER if source.is_dir() else source
+    adapters = read_adapters(path)
+    if base is not None:
+        merged_bundle(path, open_base(find_bundle(base, settings)), out)
+    elif is_made_on_imagenet(adapters):
+        merged_bundle(path, None, out)
+    else:
+        here = (find_bundle(each.name, settings) for each in list_bundles(settings))
+        made_on = [each for each in here if identity_of(each) == adapters.base_sha256]
+        if not made_on:
+            raise InputError(
+                f"{path} was made on weights {adapters.base_sha256[:12]}..., which no bundle"
+                " here has: name the bundle with --base"
+            )
+        merged_bundle(path, open_base(made_on[0]), out)
     say(str(out))
     return Exit.DONE
 

@@ -14,7 +14,9 @@ from numpy import ndarray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.nets import GradingNet, LiteUNet
+from medloop.models.segmentation_plan import SegmentationPlan
 
 _LEAST_HALVED = 256  # smaller constants (shapes, biases of one layer) stay as they are
 _LEAST_QUARTERED = 20_000  # numbers of a weight from which on INT8 changes no figure we measure
@@ -80,6 +82,35 @@ class ClassificationEnsemble(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map (B, C, S) to logits (B, K)."""
         return torch.stack([member(image) for member in self.members]).mean(0)
+
+
+def export_classifiers(
+    members: Sequence[nn.Module], plan: ClassificationPlan, path: Path
+) -> None:
+    """Write the mean of the networks' logits as ONNX, for one image of the plan's size."""
+    example = torch.zeros(1, len(plan.channels), *plan.size)
+    ensemble = ClassificationEnsemble(members)
+    export_onnx(ensemble, path, outputs=("logits",), example=example)
+
+
+def export_segmenters(members: Sequence[nn.Module], plan: SegmentationPlan, path: Path) -> None:
+    """Write the mean of the networks' probabilities as ONNX, for windows of the patch."""
+    example = torch.zeros(1, len(plan.channels), *plan.patch)
+    ensemble = SegmentationEnsemble(members)
+    export_onnx(ensemble, path, outputs=("probability",), example=example)
+
+
+class DetectionEnsemble(nn.Module):
+    """Mean probabilities of centers, and mean boxes, of several networks that find objects."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, C, S) to probabilities (B, K, cells) and boxes (B, 2 dims, cells)."""
+        heats, boxes = zip(*(member(image) for member in self.members), strict=True)
+        return torch.sigmoid(torch.stack(heats)).mean(0), torch.stack(boxes).mean(0)
 
 
 def export_onnx(

@@ -115,11 +115,11 @@ def load_bundle(source: str | Path) -> Bundle:
         name, version = str(card["name"]), str(card["version"])
     except (tomllib.TOMLDecodeError, KeyError) as why:
         raise InputError(f"{folder / CARD} is no card: {why}") from why
-    plan = _plan((folder / PLAN).read_text(encoding="utf-8"))
+    plan = any_plan((folder / PLAN).read_text(encoding="utf-8"))
     return Bundle(name, version, folder, plan, card, sha256_of(folder / WEIGHTS))
 
 
-def _plan(text: str) -> AnyPlan:
+def any_plan(text: str) -> AnyPlan:
     """Read a plan of any kind; `InputError` if it is none."""
     try:
         raw = json.loads(text)

@@ -21,7 +21,7 @@ from medloop.learning.classification.figures import (
 from medloop.learning.classification.planning import in_words
 from medloop.learning.classification.recipe import ClassificationRecipe
 from medloop.learning.data.description import CaseSource, Dataset
-from medloop.learning.export import ClassificationEnsemble, export_onnx
+from medloop.learning.export import export_classifiers
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches
 from medloop.learning.losses import ordinal
@@ -126,10 +126,7 @@ class ClassificationTask:
 
     def export(self, members: Sequence[nn.Module], path: Path) -> None:
         """Write the mean of the networks' logits as ONNX, for one image of the plan's size."""
-        plan = self.recipe.plan
-        example = torch.zeros(1, len(plan.channels), *plan.size)
-        ensemble = ClassificationEnsemble(members)
-        export_onnx(ensemble, path, outputs=("logits",), example=example)
+        export_classifiers(members, self.recipe.plan, path)
 
 
 class TorchPredictor:

@@ -17,7 +17,7 @@ from medloop.learning.card import PURPOSES, Purpose
 from medloop.learning.data.description import CaseSource, Dataset
 from medloop.learning.data.labels import read_mask
 from medloop.learning.data.pixels import read_image
-from medloop.learning.export import SegmentationEnsemble, export_onnx
+from medloop.learning.export import export_segmenters
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches, mixed_precision
 from medloop.learning.opening import names_of, purpose_for, require_folds
@@ -117,10 +117,7 @@ class SegmentationTask:
 
     def export(self, members: Sequence[nn.Module], path: Path) -> None:
         """Write the mean of the networks' probabilities as ONNX, for windows of the patch."""
-        plan = self.recipe.plan
-        example = torch.zeros(1, len(plan.channels), *plan.patch)
-        ensemble = SegmentationEnsemble(members)
-        export_onnx(ensemble, path, outputs=("probability",), example=example)
+        export_segmenters(members, self.recipe.plan, path)
 
 
 def purpose_of(dataset: Dataset, cases: int) -> Purpose:
