@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -20,6 +20,7 @@ class Kind(StrEnum):
     DENSENET = "densenet"  # Huang 2017; `gated`: Schlemper 2019
     VIT = "vit"  # Dosovitskiy 2021
     EFFICIENTNET_LITE = "efficientnet_lite"  # Tan & Le 2019, with ImageNet weights, 2-D
+    CENTER_UNET = "center_unet"  # U-Net that answers centers and boxes (Zhou 2019)
     FOREIGN = "foreign"  # made by another program: known by its ONNX file alone
 
 
@@ -39,6 +40,7 @@ class Up(StrEnum):
 
 U_NETS = (Kind.UNET, Kind.RESIDUAL_UNET, Kind.ATTENTION_UNET)
 SEGMENTS = (*U_NETS, Kind.LITE_UNET)
+_LEVELED = (*U_NETS, Kind.CENTER_UNET)
 _LITE = (Kind.LITE_UNET, Kind.EFFICIENTNET_LITE)
 _LITE_SIZES = ("lite0", "lite1", "lite2")
 
@@ -116,7 +118,7 @@ class Architecture:
             raise ValueError(f"{self.channels} channels and {self.classes} classes: at least 1")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout} outside 0 ... 1")
-        wrong = _wrong_levels(self) if self.kind in U_NETS else _wrong_trunk(self)
+        wrong = _wrong_levels(self) if self.kind in _LEVELED else _wrong_trunk(self)
         if wrong:
             raise ValueError(f"{self.kind}: {wrong}")
 
@@ -125,7 +127,7 @@ class Architecture:
         """An input's sides are multiples of these, in the order of its axes."""
         if self.kind in _LITE:
             return (32, 32)
-        if self.kind not in (*U_NETS, Kind.VIT):
+        if self.kind not in (*_LEVELED, Kind.VIT):
             return (1,) * self.dims
         factors = [1] * self.dims
         for stride in self.strides:
@@ -214,6 +216,23 @@ def unet(
         blocks=blocks[: len(widths)],
         decoder_blocks=1 if residual else 2,
     )
+
+
+def center_unet(
+    dims: int,
+    channels: int,
+    classes: int,
+    *,
+    widths: tuple[int, ...],
+    spacing: tuple[float, ...] = (),
+) -> Architecture:
+    """Lay out a U-Net that finds objects: one convolution a level on the way up, and at first.
+
+    It rises to the second level only, so there is an answer for every cell of ``strides[1]``
+    voxels; `classes` are those of objects.
+    """
+    made = unet(dims, channels, classes, widths=widths, spacing=spacing, kind=Kind.CENTER_UNET)
+    return replace(made, blocks=(1, *made.blocks[1:]), decoder_blocks=1)
 
 
 def resnet(

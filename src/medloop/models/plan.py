@@ -16,6 +16,7 @@ class Task(StrEnum):
         "segmentation"  # one class a voxel or pixel, of those that exclude each other
     )
     CLASSIFICATION = "classification"  # one class an image
+    DETECTION = "detection"  # boxes with a class and a score
 
 
 @dataclass(frozen=True, slots=True)

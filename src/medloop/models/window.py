@@ -32,10 +32,10 @@ def slide(
     missing = [max(side - have, 0) for side, have in zip(patch, size, strict=True)]
     edges = [(n // 2, n - n // 2) for n in missing]
     padded = np.pad(image, [(0, 0), *edges])
-    weight = _weight(patch)
+    weight = bell(patch)
     total: Float32[ndarray, " n *p"] | None = None
     norm = np.zeros(padded.shape[1:], np.float32)
-    for start in _starts(padded.shape[1:], patch, overlap):
+    for start in starts(padded.shape[1:], patch, overlap):
         place = tuple(slice(s, s + side) for s, side in zip(start, patch, strict=True))
         answer = _answer(predictor, padded[(slice(None), *place)], flips)
         if total is None:
@@ -65,7 +65,7 @@ def mirrored(flips: Sequence[int]) -> list[tuple[int, ...]]:
     return [tuple(a for a, is_on in zip(flips, on, strict=True) if is_on) for on in chosen]
 
 
-def _starts(
+def starts(
     size: tuple[int, ...], patch: tuple[int, ...], overlap: float
 ) -> Iterator[tuple[int, ...]]:
     """First voxels of as few windows as overlap enough, spread evenly."""
@@ -77,7 +77,8 @@ def _starts(
     return product(*along)
 
 
-def _weight(patch: tuple[int, ...]) -> Float32[ndarray, "*p"]:
+def bell(patch: tuple[int, ...]) -> Float32[ndarray, "*p"]:
+    """Weigh a window's voxels by a Gaussian about its middle, 1 there, never quite 0."""
     out = np.ones(patch, np.float64)
     for axis, side in enumerate(patch):
         away = (np.arange(side) - (side - 1) / 2) / (_SIGMA * side)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from medloop.models.architecture import Architecture, Kind
 from medloop.models.nets import EfficientNetLite, LiteUNet
 from medloop.models.networks.classifiers import DenseNet, LiteClassifier, resnet
+from medloop.models.networks.detectors import CenterUNet
 from medloop.models.networks.unets import UNet
 from medloop.models.networks.vit import VisionTransformer
 
@@ -17,7 +18,8 @@ def build(architecture: Architecture) -> nn.Module:
     It maps (B, channels, S) to logits, (B, classes, S) or (B, classes) by the kind; sides S are
     multiples of `architecture.multiple`. Under deep supervision, while training, it returns a
     tuple of logits, finest first. An EfficientNet-Lite needs `load_imagenet` before anything
-    else: its depthwise kernels are 0 until then, and not trained.
+    else: its depthwise kernels are 0 until then, and not trained. A center U-Net answers two
+    maps, see `CenterUNet`.
 
     Raises
     ------
@@ -65,6 +67,7 @@ _BUILDERS: Mapping[Kind, Callable[[Architecture], nn.Module]] = {
     Kind.RESIDUAL_UNET: UNet,
     Kind.ATTENTION_UNET: UNet,
     Kind.LITE_UNET: _lite_unet,
+    Kind.CENTER_UNET: CenterUNet,
     Kind.RESNET: resnet,
     Kind.DENSENET: DenseNet,
     Kind.VIT: VisionTransformer,

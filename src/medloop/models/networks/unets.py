@@ -27,7 +27,7 @@ class UNet(nn.Module):
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         levels = len(a.widths)
-        stage = _residual_stage if a.kind is Kind.RESIDUAL_UNET else _plain_stage
+        stage = _residual_stage if a.kind is Kind.RESIDUAL_UNET else plain_stage
         self.encoder = nn.ModuleList(stage(a, n) for n in range(levels))
         upward = range(levels - 2, -1, -1)  # the deepest first, as they are computed
         self.decoder = nn.ModuleList(Rise(a, n) for n in upward)
@@ -76,7 +76,8 @@ class Rise(nn.Module):
         return out
 
 
-def _plain_stage(a: Architecture, n: int) -> nn.Module:
+def plain_stage(a: Architecture, n: int) -> nn.Module:
+    """Convolve at level `n` of an encoder, after going down to it."""
     c_in = a.widths[n - 1] if n else a.channels
     return _convolutions(a, n, c_in=c_in, count=a.blocks[n], stride=a.strides[n])
 
