@@ -41,9 +41,14 @@ def recognized(data: Path, task: Task) -> Dataset:
         If it is none that is known, or is for something else.
     """
     dataset = open_dataset(data)
+    require_task(dataset, task)
+    return dataset
+
+
+def require_task(dataset: Dataset, task: Task) -> None:
+    """Refuse data whose labels ask for something else; `InputError` says what for."""
     if dataset.task is not task:
         raise InputError(f"{dataset.name}: {dataset.layout} is for {dataset.task}")
-    return dataset
 
 
 def checked(dataset: Dataset, report: Count) -> tuple[tuple[Facts, ...], tuple[Problem, ...]]:

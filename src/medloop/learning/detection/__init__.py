@@ -1,0 +1,1 @@
+"""Learning to find objects, from images with boxes."""
