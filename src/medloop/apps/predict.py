@@ -1,7 +1,7 @@
 """``medloop predict``: one network over many inputs, for researchers.
 
 Networks that grade or classify fill OUT/predictions.csv; those that segment write a file an
-input.
+input; those that find objects fill OUT/detections.csv or .json.
 """
 
 import csv
@@ -18,6 +18,7 @@ from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import find_bundle, open_network, open_second
 from medloop.apps.classify import tell_classes
 from medloop.apps.console import Exit, UsageError
+from medloop.apps.detect import tell_objects
 from medloop.apps.label import label
 from medloop.apps.output import require_folder, write_whole
 from medloop.apps.pixels import flat_affine, rgb8
@@ -65,10 +66,13 @@ def predict(
     if task is Task.SEGMENTATION:
         return label(bundle, inputs, out, settings, shares=probabilities)
     if probabilities and task is not Task.LESIONS:
-        verb = "grades" if task is Task.GRADING else "classifies"
+        verbs = {Task.GRADING: "grades", Task.CLASSIFICATION: "classifies"}
+        verb = verbs.get(task, "finds objects")
         raise UsageError(f"--probabilities is for networks that segment; {bundle.name} {verb}")
     if task is Task.CLASSIFICATION:
         return tell_classes(bundle, inputs, out, settings)
+    if task is Task.DETECTION:
+        return tell_objects(bundle, inputs, out, settings)
     plan = bundle.photograph_plan
     predictor = open_network(bundle, settings)
     keep: _Table | _Maps = _Maps(out, plan, probabilities)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.classification.recipe import ClassificationRecipe
+from medloop.learning.detection.recipe import DetectionRecipe
 from medloop.learning.recipes import Recipe, Tuning
 from medloop.learning.segmentation.recipe import SegmentationRecipe
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-AnyRecipe = Recipe | SegmentationRecipe | ClassificationRecipe
+AnyRecipe = Recipe | SegmentationRecipe | ClassificationRecipe | DetectionRecipe
 
 # What a run may ask for differently and still go on with the networks that are there.
 FREE = ("folds", "final", "ship")
