@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,7 @@ from medloop.core.errors import ServiceError
 
 if TYPE_CHECKING:
     from medloop.learning.base import Base
-    from medloop.learning.classification.opening import Planned as PlannedClassification
-    from medloop.learning.segmentation.opening import Planned
-    from medloop.learning.train import Milestone
+    from medloop.learning.train import AnyPlanned, Milestone
 
 
 def train(options: Namespace, here: Settings) -> Exit:
@@ -31,6 +30,7 @@ def train(options: Namespace, here: Settings) -> Exit:
     """
     _require_torch()
     from medloop.learning.classification.opening import RECIPES as CLASSIFY
+    from medloop.learning.detection.opening import RECIPES as DETECT
     from medloop.learning.recipes import recipe_named, tuning_from
     from medloop.learning.segmentation.opening import RECIPES as SEGMENT
     from medloop.learning.start import Start
@@ -46,7 +46,7 @@ def train(options: Namespace, here: Settings) -> Exit:
     order = Order(
         planned.recipe
         if planned
-        else recipe_named(options.recipe, settings, others=(*SEGMENT, *CLASSIFY)),
+        else recipe_named(options.recipe, settings, others=(*SEGMENT, *CLASSIFY, *DETECT)),
         options.data,
         options.out,
         options.seed,
@@ -76,27 +76,34 @@ def _base(name: str | None, settings: Settings) -> "Base | None":
 
 def _plan(
     options: Namespace, settings: Mapping[str, str], base: "Base | None"
-) -> "Planned | PlannedClassification | None":
+) -> "AnyPlanned | None":
     """Check the data and plan for them, where the recipe does; stderr says what was found."""
     from medloop.learning.classification import opening as classes
     from medloop.learning.classification import planning as for_classes
+    from medloop.learning.detection import opening as objects
+    from medloop.learning.detection import planning as for_objects
     from medloop.learning.opening import DataProblemsError
     from medloop.learning.segmentation import opening as voxels
     from medloop.learning.segmentation import planning as for_voxels
-    from medloop.learning.start import planned_on
+    from medloop.learning.start import in_words, plan_on
 
     recipe, data = options.recipe, options.data
-    planned: Planned | PlannedClassification
+    planned: AnyPlanned
     try:
         with progress("reading cases") as count:
             if recipe in voxels.RECIPES:
-                planned = voxels.plan_segmentation(recipe, data, settings, report=count)
-                planned = planned_on(planned, base, settings) if base else planned
+                plan = partial(voxels.plan_segmentation, recipe, data, report=count)
+                planned = plan_on(plan, base, settings) if base else plan(settings)
                 words = for_voxels.in_words(planned.recipe.plan)
             elif recipe in classes.RECIPES:
-                planned = classes.plan_classification(recipe, data, settings, report=count)
-                planned = planned_on(planned, base, settings) if base else planned
+                learn = partial(classes.plan_classification, recipe, data, report=count)
+                planned = plan_on(learn, base, settings) if base else learn(settings)
                 words = for_classes.in_words(planned.recipe.plan)
+            elif recipe in objects.RECIPES:
+                if base:
+                    raise UsageError(f"recipe {recipe} starts from random weights, not --from")
+                planned = objects.plan_detection(recipe, data, settings, report=count)
+                words = for_objects.in_words(planned.recipe.plan)
             else:
                 return None
     except DataProblemsError as wrong:
@@ -106,7 +113,7 @@ def _plan(
     for problem in planned.problems:
         note(str(problem))
     note(planned.dataset.describe())
-    for line in words:
+    for line in in_words(words, base):
         note(line)
     return planned
 

@@ -1,6 +1,6 @@
 """How a training starts: on which weights, what of them moves, and what its card says of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -136,6 +136,20 @@ def told(begun: Begun) -> dict[str, Any]:
     return out
 
 
+def in_words(lines: Sequence[str], base: Base | None) -> tuple[str, ...]:
+    """Say in a plan's words that the network starts from a bundle."""
+    if base is None:
+        return tuple(lines)
+    whose = f"the weights of bundle {base.name} {base.version}"
+    usual = ("ImageNet weights", "random weights")
+    return tuple(
+        line.replace(usual[0], whose).replace(usual[1], whose)
+        if line.startswith("network: ")
+        else line
+        for line in lines
+    )
+
+
 def asked(start: Start) -> str:
     """Options of the command line that start so."""
     tuning = start.tuning
@@ -155,10 +169,13 @@ def variant_of(plan: AnyPlan) -> str:
     return "lite0" if isinstance(plan, Plan) else plan.architecture.variant or "lite0"
 
 
-def planned_on(planned: AnyPlanned, base: Base, settings: Mapping[str, str]) -> AnyPlanned:
-    """Take the base's network and preprocessing into a plan, since its weights expect them.
+def plan_on(
+    plan: Callable[[Mapping[str, str]], AnyPlanned], base: Base, settings: Mapping[str, str]
+) -> AnyPlanned:
+    """Plan by `plan` (given settings) for the base's network, and take over its preprocessing.
 
-    `settings` that were given win. The rate falls to that of weights learnt before.
+    Its weights expect both. `settings` that were given win, and the rate is that of weights
+    learnt before.
 
     Raises
     ------
@@ -167,17 +184,22 @@ def planned_on(planned: AnyPlanned, base: Base, settings: Mapping[str, str]) -> 
     """
     if named := next((key for key in ("kind", "variant", "norm") if key in settings), ""):
         raise InputError(f"setting {named}: the network is that of bundle {base.name}")
-    recipe = planned.recipe
-    plan = _on(recipe.plan, base, settings)
-    rate = recipe.rate if "rate" in settings else min(recipe.rate, _RATE)
-    changed: Any = replace(recipe, plan=plan, rate=rate)  # each recipe holds its own plan
-    return replace(planned, recipe=changed)
-
-
-def _on(plan: AnyPlan, base: Base, settings: Mapping[str, str]) -> AnyPlan:
-    if isinstance(plan, Plan):
-        return plan
     theirs = _architecture(base)
+    if theirs.kind is Kind.FOREIGN:
+        raise InputError(f"bundle {base.name} is another program's network: it only runs")
+    planned = plan({**settings, "kind": theirs.kind})
+    recipe = planned.recipe
+    rate = recipe.rate if "rate" in settings else min(recipe.rate, _RATE)
+    on_base: Any = _on(recipe.plan, base, theirs, settings)  # each recipe holds its own plan
+    return replace(planned, recipe=replace(recipe, plan=on_base, rate=rate))
+
+
+def _on(
+    plan: SegmentationPlan | ClassificationPlan,
+    base: Base,
+    theirs: Architecture,
+    settings: Mapping[str, str],
+) -> AnyPlan:
     if isinstance(plan, SegmentationPlan) != (theirs.kind in SEGMENTS):
         raise InputError(f"bundle {base.name}: {theirs.kind} does not answer {plan.task}")
     if theirs.dims != plan.architecture.dims:
@@ -191,7 +213,7 @@ def _on(plan: AnyPlan, base: Base, settings: Mapping[str, str]) -> AnyPlan:
         raise InputError(f"bundle {base.name} cannot take these data: {why}") from why
     kept: dict[str, Any] = {"architecture": network}
     was = base.plan
-    if type(was) is type(plan) and not isinstance(was, Plan) and was is not None:
+    if isinstance(was, SegmentationPlan | ClassificationPlan) and type(was) is type(plan):
         kept |= _input(plan, was, settings)
     changed = replace(plan, **kept)
     _require_sides(changed, base)
@@ -213,9 +235,7 @@ def _input(
     return kept | {key: getattr(was, key) for key in keys if key not in settings}
 
 
-def _require_sides(plan: AnyPlan, base: Base) -> None:
-    if isinstance(plan, Plan):
-        return
+def _require_sides(plan: SegmentationPlan | ClassificationPlan, base: Base) -> None:
     sides = plan.patch if isinstance(plan, SegmentationPlan) else plan.size
     multiple = plan.architecture.multiple[-len(sides) :]
     if any(side % m for side, m in zip(sides[-len(multiple) :], multiple, strict=True)):

@@ -12,7 +12,9 @@ pytest.importorskip(
 
 from medloop.apps import cli  # noqa: E402 (after the skips)
 from medloop.core.errors import InputError  # noqa: E402
+from medloop.learning.base import open_base, put  # noqa: E402
 from medloop.learning.imports.bring import bring  # noqa: E402
+from medloop.models.networks.build import build  # noqa: E402
 from medloop.models.predict import open_weights  # noqa: E402
 from medloop.models.segmentation_plan import PICTURES, Intensity  # noqa: E402
 from tests.learning.imports.results import (  # noqa: E402
@@ -56,6 +58,19 @@ def test_two_folds_answer_the_mean_of_their_originals(is_residual, tmp_path):
     assert plan.intensities == (Intensity(-50.0, 120.0, 40.0, 20.0),)
     assert (plan.channels, plan.classes) == (("CT",), ("liver", "tumor"))
     assert plan.flips == (0, 1, 2)
+
+
+def test_an_imported_network_can_be_trained_on(tmp_path):
+    kwargs = arch_kwargs(is_residual=False)
+    networks = [original(kwargs, seed=1)]
+    bundle = imported(tmp_path, networks, kwargs)
+    network = build(bundle.segmentation_plan.architecture)
+    assert put(network, open_base(bundle), keeps_head=True).fresh == ()
+    x = noise((8, 16, 24))
+    with torch.no_grad():
+        logits = network.eval()(torch.from_numpy(x))
+    found = torch.softmax(logits, dim=1).numpy()
+    np.testing.assert_allclose(found, answer(bundle, x), atol=2e-3)  # half precision
 
 
 def test_transposed_axes_and_a_stored_orientation_are_undone(tmp_path):

@@ -19,11 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from medloop.core.errors import FOREIGN_ERRORS, InputError
+from medloop.learning.base import save_network
 from medloop.learning.imports.frame import Frame
 from medloop.learning.imports.monai_bundle import read_monai_bundle
 from medloop.learning.imports.nnunet import read_nnunet
 from medloop.learning.imports.source import Foreign
-from medloop.models.bundle import CARD, PLAN, WEIGHTS, Bundle, load_bundle, seal
+from medloop.models.architecture import Kind
+from medloop.models.bundle import CARD, NETWORK, PLAN, WEIGHTS, Bundle, load_bundle, seal
 from medloop.models.predict import open_weights
 
 _FARTHEST = 1e-4  # between a probability of the original and of the ONNX file
@@ -127,6 +129,8 @@ def _write(foreign: Foreign, folder: Path, *, name: str) -> None:
         raise InputError(
             f"the ONNX network is {farthest:.2g} away from its original, limit {_FARTHEST}"
         )
+    if plan.architecture.kind is not Kind.FOREIGN:
+        save_network(foreign.networks[0], folder / NETWORK)  # as it is, for whoever trains on
     (folder / PLAN).write_text(plan.to_json(), encoding="utf-8")
     (folder / CARD).write_text(_card(foreign, name, farthest), encoding="utf-8")
     seal(folder)
