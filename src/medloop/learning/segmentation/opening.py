@@ -29,11 +29,25 @@ from medloop.learning.segmentation.task import SegmentationTask
 from medloop.models.architecture import Kind, Norm
 from medloop.models.segmentation_plan import SegmentationPlan
 
-# What a recipe's data show, where they do not say it themselves: channels, classes.
-SHOWN: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "hippocampus": (("T1",), ("anterior", "posterior")),
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the data of a recipe do not say of themselves, and how long it trains.
+
+    `flips` are the axes along which a mirror image is as good.
+    """
+
+    channels: tuple[str, ...]
+    classes: tuple[str, ...]
+    flips: tuple[int, ...]
+    epochs: int
+
+
+KNOWN: Mapping[str, Known] = {
+    # mirrored front to back, anterior is posterior
+    "hippocampus": Known(("T1",), ("anterior", "posterior"), flips=(0, 2), epochs=30),
 }
-RECIPES = ("segmentation", *SHOWN)
+RECIPES = ("segmentation", *KNOWN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,9 +86,10 @@ def plan_segmentation(
     facts, problems = checked(dataset, report)
     seen = fingerprint(dataset, dataset.trainable, report=report)
     asked, rest = divided(settings, _PLAN_KEYS)
-    recipe = overruled(
-        SegmentationRecipe(name, _plan(seen, asked)), rest, also=tuple(_PLAN_KEYS)
-    )
+    recipe = SegmentationRecipe(name, _plan(seen, _beforehand(name) | asked))
+    if name in KNOWN:
+        recipe = replace(recipe, epochs=KNOWN[name].epochs)
+    recipe = overruled(recipe, rest, also=tuple(_PLAN_KEYS))
     sources, fold_of = dealt(dataset, facts, recipe.of_folds)
     return Planned(dataset, sources, fold_of, seen, recipe, problems)
 
@@ -92,7 +107,9 @@ def open_segmentation(
 
 def _named(recipe: str, dataset: Dataset) -> Dataset:
     """Name channels and classes as the recipe does; `InputError` if there are others."""
-    channels, classes = SHOWN.get(recipe, (dataset.channels, tuple(dataset.classes)))
+    if recipe not in KNOWN:
+        return dataset
+    channels, classes = KNOWN[recipe].channels, KNOWN[recipe].classes
     if len(channels) != len(dataset.channels) or len(classes) != len(dataset.classes):
         raise InputError(
             f"recipe {recipe} is for channels {', '.join(channels)} and classes"
@@ -100,6 +117,10 @@ def _named(recipe: str, dataset: Dataset) -> Dataset:
         )
     values = dataset.classes.values()
     return replace(dataset, channels=channels, classes=dict(zip(classes, values, strict=True)))
+
+
+def _beforehand(recipe: str) -> dict[str, Any]:
+    return {"flips": KNOWN[recipe].flips} if recipe in KNOWN else {}
 
 
 def _plan(seen: Fingerprint, given: dict[str, Any]) -> SegmentationPlan:
