@@ -262,6 +262,10 @@ def _objects(
     values, times = np.unique(boxes.values, return_counts=True)
     counts = {int(v): int(n) for v, n in zip(values, times, strict=True)}
     problems = []
+    nowhere = int((~np.isfinite(boxes.edges)).any(axis=(1, 2)).sum())
+    if nowhere:
+        text = f"{nowhere} objects have a place or size that is no number"
+        problems.append(Problem(Severity.ERROR, file, text))
     foreign = sorted(set(counts) - rules.values)
     if foreign:
         text = f"classes {_listed(foreign)} are outside {_listed(rules.values)}"

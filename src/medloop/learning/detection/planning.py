@@ -17,6 +17,7 @@ from medloop.models.detection_plan import DetectionPlan
 from medloop.models.segmentation_plan import PICTURES, VOLUMES, Intensity
 
 _ACROSS = 8  # voxels along a small object are enough to find it
+_WORTH = 1.5  # times coarser, before values are mixed for it
 _WIDEST = 128  # channels
 _EVERYTHING = 1.0e30
 _APART = {2: 0.5, 3: 0.1}  # most overlap of two objects: in space they do not lie in a row
@@ -44,8 +45,8 @@ def plan_for(
 ) -> DetectionPlan:
     """Plan preprocessing and network for a data set.
 
-    The spacing is the typical one, or coarser where small objects (the 10th percentile) still
-    span eight voxels.
+    The spacing is the typical one; along an axis where small objects (the 10th percentile)
+    span many more than eight voxels, it is what eight of them span.
 
     Raises
     ------
@@ -80,7 +81,10 @@ def plan_for(
 def _spacing(seen: Fingerprint) -> tuple[float, ...]:
     typical = target_spacing(seen.spacings)
     small = [round(size / _ACROSS, 4) for size in seen.sizes[0]]
-    return tuple(max(step, coarse) for step, coarse in zip(typical, small, strict=True))
+    return tuple(
+        coarse if coarse >= _WORTH * step else step
+        for step, coarse in zip(typical, small, strict=True)
+    )
 
 
 def _typical_shape(seen: Fingerprint, spacing: tuple[float, ...]) -> tuple[int, ...]:

@@ -54,13 +54,13 @@ def targets_of(
     extent = edges[:, 1] - edges[:, 0]
     size = np.log(np.maximum(extent * voxel, 1e-3) / np.array(plan.size))
     sigma = np.maximum(_SPREAD * extent / cell, _NARROWEST)
-    for n in range(len(edges)):
+    for n in np.argsort(-extent.prod(axis=1), kind="stable"):  # of two in a cell the smaller
         hill, place = _hill(np.rint(middle[n]), sigma[n], cells)
         if not hill.size:
             continue
         every = (slice(None), *place)
         heat[classes[n]][place] = np.maximum(heat[classes[n]][place], hill)
-        own = (hill >= _NEAR) & (hill > highest[place])
+        own = (hill >= _NEAR) & (hill >= highest[place])
         at = np.stack(np.meshgrid(*[np.arange(p.start, p.stop) for p in place], indexing="ij"))
         way = middle[n].reshape(-1, *[1] * axes) - at
         answer = np.concatenate(

@@ -157,7 +157,9 @@ def _told(
     edges: Float[ndarray, "n 2 d"], classes: Int[ndarray, " n"], plan: DetectionPlan
 ) -> list[dict[str, Any]]:
     """Lower corners, then upper ones."""
-    lengths = np.round((edges + 0.5) * np.array(plan.spacing), 3).reshape(len(edges), -1)
+    lengths = np.round((edges + 0.5) * np.array(plan.spacing), 3).reshape(
+        -1, 2 * len(plan.spacing)
+    )
     return [
         {"class": int(c), "box": row} for c, row in zip(classes, lengths.tolist(), strict=True)
     ]
