@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 AnyRecipe = Recipe | SegmentationRecipe | ClassificationRecipe | DetectionRecipe
 
 # What a run may ask for differently and still go on with the networks that are there.
-FREE = ("folds", "final", "ship")
+FREE = ("folds", "final", "ship", "memory_gb")
 
 
 def claim(

@@ -2,24 +2,29 @@
 
 import copy
 import math
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from medloop.core.errors import MedloopError, ServiceError
+from medloop.core.errors import MedloopError
+from medloop.learning.ahead import Batch, ahead, in_groups
+from medloop.learning.checkpoint import Learner, Mark, restore, save_checkpoint
+from medloop.learning.ranks import Ranks
 from medloop.learning.tuning import depths
 
-Batch = tuple[Tensor, ...]
 Batches = Callable[[np.random.Generator], Iterator[Batch]]
 Loss = Callable[[nn.Module, Batch], Tensor]
+
+
+PRECISIONS = ("auto", "fp32", "bf16")
+_APART = 7919  # between the seeds of two processes
 
 
 class DivergedError(MedloopError):
@@ -37,6 +42,7 @@ class Schedule:
     weight_decay: float = 0.02
     warmup: float = 0.05  # share of all steps
     averaging: float = 0.99  # decay of the moving average of the weights
+    accumulate: int = 1  # batches an update
     clip: float = 1.0  # norm of the gradient
     depth_decay: float = 1.0  # of rates, a layer from the output down
     fresh: frozenset[str] | None = None  # parameters without weights; None: outside the trunk
@@ -50,19 +56,46 @@ class Progress:
     epochs: int
     loss: float
     seconds: float
+    pace: float = 0.0  # share of the full rate in its last update
+    validation: float | None = None
 
 
 Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Ends a fit when `measure` of the averaged network, lower is better, no longer falls.
+
+    `patience` epochs without a new lowest value are the end; the best weights are returned.
+    """
+
+    measure: Callable[[nn.Module], float]
+    patience: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """Where and how one fit runs."""
+    """Where and how one fit runs.
+
+    Attributes
+    ----------
+    record
+        Hears of each epoch before its checkpoint is written, so that nothing is missing after
+        a resume; an epoch that is done anew is heard of again.
+    pulse
+        Hears of updates done, of how many.
+    """
 
     seed: int
     device: str = "cpu"
     checkpoint: Path | None = None
     resume: bool = False
+    precision: str = "auto"
+    watch: Watch | None = None
+    ranks: Ranks = field(default_factory=Ranks)
+    record: Report = lambda _progress: None
+    pulse: Callable[[int, int], None] = lambda _done, _all: None
 
 
 def fit(
@@ -82,79 +115,80 @@ def fit(
     ------
     DivergedError
         If the loss becomes infinite or NaN.
+    ServiceError
+        If a checkpoint cannot be written; the last one is intact.
     """
     torch.manual_seed(run.seed)
-    device = torch.device(run.device)
-    model.to(device=device, memory_format=layout(model))  # type: ignore[call-overload] # torch types no memory_format
-    average = copy.deepcopy(model)
-    optimizer = torch.optim.AdamW(_groups(model, schedule), betas=(0.9, 0.99))
-    rates = [group["lr"] for group in optimizer.param_groups]
-    start, step = 0, 0
-    if run.resume and run.checkpoint is not None and run.checkpoint.is_file():
-        start, step = _restore(run.checkpoint, model, average, optimizer)
-    for epoch in range(start, schedule.epochs):
-        began, total, count = time.perf_counter(), 0.0, 0
+    device, ranks = torch.device(run.device), run.ranks
+    learner, mark = _begin(model, schedule, run)
+    average, optimizer, step = learner.average, learner.optimizer, mark.step
+    updates = schedule.epochs * -(-_own_steps(schedule, ranks) // schedule.accumulate)
+    for epoch in range(mark.epoch, schedule.epochs):
+        if run.watch and epoch - mark.best.epoch >= run.watch.patience:
+            break
+        began, losses, pace = time.perf_counter(), [], 0.0
         model.train()
-        torch.manual_seed(run.seed * 1_000_003 + epoch)
-        rng = np.random.default_rng((run.seed, epoch))
-        for batch in _ahead(batches(rng)):
-            pace = _pace(step / (schedule.epochs * schedule.steps), schedule.warmup)
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = rate * pace
-            placed = tuple(part.to(device) for part in batch)
-            with mixed_precision(device):
-                value = loss(model, placed)
-            if not math.isfinite(value.item()):
-                raise DivergedError(
-                    f"loss is {value.item()} in epoch {epoch + 1} of {schedule.epochs}: a lower"
-                    " rate may help"
-                )
+        torch.manual_seed(run.seed * 1_000_003 + epoch + _APART * ranks.rank)
+        drawn = ahead(_own(batches, schedule, run, epoch))
+        for group in in_groups(drawn, schedule.accumulate):
+            pace = _pace(step / updates, schedule.warmup)
+            for parameters in optimizer.param_groups:
+                parameters["lr"] = parameters["rate"] * pace
             optimizer.zero_grad(set_to_none=True)
-            value.backward()
+            for batch in group:
+                with mixed_precision(device, run.precision):
+                    value = loss(model, tuple(part.to(device) for part in batch))
+                losses.append(_finite(ranks.mean(value), epoch, schedule))
+                (value / len(group)).backward()
+            ranks.average_gradients(model)
             nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
             optimizer.step()
             step += 1
             _average(average, model, min(schedule.averaging, step / (step + 10)))
-            total, count = total + value.item(), count + 1
-        if run.checkpoint is not None:
-            _save(run.checkpoint, epoch + 1, step, (model, average, optimizer))
-        seconds = time.perf_counter() - began
-        report(Progress(epoch + 1, schedule.epochs, total / max(count, 1), seconds))
-    average.eval()
-    return average
+            run.pulse(step, updates)
+        ranks.average_statistics(model, average)
+        measured = None if run.watch is None else run.watch.measure(average)
+        mark = Mark(epoch + 1, step, mark.best.or_now(measured, epoch + 1, average))
+        mean, seconds = sum(losses) / max(len(losses), 1), time.perf_counter() - began
+        done = Progress(epoch + 1, schedule.epochs, mean, seconds, pace, measured)
+        run.record(done)
+        if run.checkpoint is not None and ranks.is_first:
+            save_checkpoint(run.checkpoint, mark, learner)
+        report(done)
+    if mark.best.weights is not None:
+        average.load_state_dict(mark.best.weights)
+    return average.eval()
 
 
-def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Draw batches in a thread of their own, two in advance, while the network learns."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(2)
-    stop = threading.Event()
+def _begin(model: nn.Module, schedule: Schedule, run: Run) -> tuple[Learner, Mark]:
+    """Place the network, copy it for the average, and go on from a checkpoint if asked."""
+    model.to(device=run.device, memory_format=layout(model))  # type: ignore[call-overload] # torch types no memory_format
+    groups = _groups(model, schedule)
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99))
+    learner, mark = Learner(model, copy.deepcopy(model), optimizer), Mark()
+    if run.resume and run.checkpoint is not None and run.checkpoint.is_file():
+        mark = restore(run.checkpoint, learner)
+    for group, asked in zip(optimizer.param_groups, groups, strict=True):
+        group["rate"] = asked["lr"]  # the highest; "lr" follows the schedule
+    return learner, mark
 
-    def put(item: Batch | BaseException | None) -> None:
-        while not stop.is_set():
-            with suppress(queue.Full):
-                ready.put(item, timeout=0.2)
-                return
 
-    def draw() -> None:
-        try:
-            for batch in batches:
-                put(batch)
-                if stop.is_set():
-                    return
-            put(None)
-        except BaseException as why:  # noqa: BLE001 (raised again where the batch is awaited)
-            put(why)
+def _own_steps(schedule: Schedule, ranks: Ranks) -> int:
+    return -(-schedule.steps // ranks.world)
 
-    thread = threading.Thread(target=draw, daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
+
+def _own(batches: Batches, schedule: Schedule, run: Run, epoch: int) -> Iterator[Batch]:
+    """Draw this process' share of an epoch, from a stream of its own."""
+    drawn = batches(np.random.default_rng(run.ranks.seed(run.seed, epoch)))
+    return drawn if run.ranks.world == 1 else islice(drawn, _own_steps(schedule, run.ranks))
+
+
+def _finite(loss: float, epoch: int, schedule: Schedule) -> float:
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"loss is {loss} in epoch {epoch + 1} of {schedule.epochs}: a lower rate may help"
+        )
+    return loss
 
 
 def _groups(model: nn.Module, schedule: Schedule) -> list[dict[str, object]]:
@@ -193,9 +227,14 @@ def layout(model: nn.Module) -> torch.memory_format:
     return torch.channels_last_3d if is_solid else torch.channels_last
 
 
-def mixed_precision(device: torch.device) -> AbstractContextManager[object]:
-    """BF16 where the device computes it, FP32 elsewhere."""
-    if device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001 (no public query)
+def mixed_precision(
+    device: torch.device, precision: str = "auto"
+) -> AbstractContextManager[object]:
+    """BF16 or FP32 as asked; ``auto``: BF16 where the device computes it, FP32 elsewhere."""
+    if precision == "auto":
+        is_fast = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 (no public query)
+        precision = "bf16" if is_fast else "fp32"
+    if precision == "bf16":
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
 
@@ -209,38 +248,3 @@ def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
             slow.lerp_(fast, 1 - decay)
         else:
             slow.copy_(fast)
-
-
-def _save(
-    path: Path, epoch: int, step: int, parts: tuple[nn.Module, nn.Module, torch.optim.Optimizer]
-) -> None:
-    model, average, optimizer = parts
-    state = {
-        "epoch": epoch,
-        "step": step,
-        "model": model.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    save_whole(state, path)
-
-
-def _restore(
-    path: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[int, int]:
-    saved = torch.load(path, weights_only=True, map_location="cpu")
-    model.load_state_dict(saved["model"])
-    average.load_state_dict(saved["average"])
-    optimizer.load_state_dict(saved["optimizer"])
-    return int(saved["epoch"]), int(saved["step"])
-
-
-def save_whole(state: Mapping[str, object], path: Path) -> None:
-    """Save tensors to a whole file or none; `ServiceError` says that it cannot be."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(state, beside)
-        beside.replace(path)
-    except (OSError, RuntimeError) as why:  # torch reports a full disk as RuntimeError
-        raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why

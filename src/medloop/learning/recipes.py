@@ -43,6 +43,8 @@ class Recipe:
     detail
         Photographs are also shown at down to this share of their resolution (lesions), so that
         healthy ones of a coarser set are not told by their blur.
+    accumulate, patience, precision, minutes, memory_gb
+        As in `segmentation.recipe.SegmentationRecipe`; photographs' plans do not follow memory.
     balance
         0 samples photographs evenly, 1 samples grades evenly (grading).
     """
@@ -68,6 +70,11 @@ class Recipe:
     of_folds: int = 5
     final: bool = True
     ship: str = "final"
+    accumulate: int = 1
+    patience: int = 0
+    precision: str = "auto"
+    minutes: float = 0.0
+    memory_gb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +202,10 @@ _LIMITS = {
     "healthy": (0.0, 1.0),
     "detail": (0.1, 1.0),
     "of_folds": (2, 100),
+    "accumulate": (1, 10_000),
+    "patience": (0, 10_000),
+    "minutes": (0.0, 100_000.0),
+    "memory_gb": (0.0, 100_000.0),
 }
 
 

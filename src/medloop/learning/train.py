@@ -1,9 +1,8 @@
 """``medloop train``: folds, final network, bundle; each part is kept and never redone."""
 
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +12,50 @@ from jaxtyping import Int
 from numpy import ndarray
 from torch import nn
 
-import medloop
 from medloop.core.errors import InputError, ServiceError
-from medloop.learning.base import save_network
-from medloop.learning.card import card_text
-from medloop.learning.classification.opening import Planned as PlannedClassification
+from medloop.learning.budget import Length, kept_length, length_for, time_step
+from medloop.learning.checkpoint import save_whole
 from medloop.learning.classification.opening import open_classification
-from medloop.learning.classification.task import ClassificationTask
-from medloop.learning.keep import FREE, AnyRecipe, claim, write_text
-from medloop.learning.loop import Progress, Report, Run, Schedule, fit, save_whole
-from medloop.learning.lora import annotate_adapters
+from medloop.learning.curves import Point, Recorder, curve_path, draw_curves, require_board
+from medloop.learning.detection.opening import Planned as PlannedDetection
+from medloop.learning.detection.opening import open_detection
+from medloop.learning.keep import claim, write_text
+from medloop.learning.loop import PRECISIONS, Progress, Report, Run, Schedule, Watch, fit
+from medloop.learning.memory import enough_memory
+from medloop.learning.order import (
+    FINAL,
+    LearningTask,
+    Milestone,
+    Order,
+    adapter_path,
+    finished,
+    fold_networks,
+    loaded,
+    order_for,
+)
+from medloop.learning.ranks import joined
 from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.second import Second, open_second
 from medloop.learning.segmentation.opening import Planned, open_segmentation
-from medloop.learning.segmentation.task import SegmentationTask
-from medloop.learning.start import Start, asked, begin, finish, told
-from medloop.learning.tasks import GradingTask, LesionTask, open_task
-from medloop.models.bundle import ADAPTER, CARD, FOREST, NETWORK, PLAN, WEIGHTS, seal
-from medloop.models.plan import Plan
+from medloop.learning.shipping import make_bundle
+from medloop.learning.start import begin, finish
+from medloop.learning.tasks import GradingTask, open_task
+from medloop.learning.watch import apart, mean_loss
 
-_FINAL = "final"
+_ADVICE = "batch, patch, size or width (--set), and train"
 
-LearningTask = GradingTask | LesionTask | SegmentationTask | ClassificationTask
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One call of ``medloop train``: what to train, on what, and where it goes."""
-
-    recipe: AnyRecipe
-    data: Path
-    out: Path
-    seed: int = 0
-    device: str = "cpu"
-    resume: bool = False
-    lesions: Path | None = None  # a training of `retina_lesions`, for a second reader of grades
-    planned: Planned | PlannedClassification | None = None  # the data the recipe is for
-    start: Start = field(default_factory=Start)  # other weights; what of them moves
-
-
-@dataclass(frozen=True, slots=True)
-class Milestone:
-    """One finished epoch of one network; `waiting` networks come after this one."""
-
-    part: str
-    progress: Progress
-    waiting: int
-
-    @property
-    def left_s(self) -> float:
-        """Seconds still to train, at the pace of this epoch."""
-        here = self.progress.epochs - self.progress.epoch
-        return self.progress.seconds * (here + self.waiting * self.progress.epochs)
-
-
+__all__ = ["Milestone", "Order", "order_for", "train"]
 Say = Callable[[Milestone], None]
-Count = Callable[[int, int], None]  # photographs done, of all
+Count = Callable[[int, int], None]  # photographs, cases or updates done, of all
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ears:
+    """Who hears of one network's epochs and updates."""
+
+    report: Report
+    pulse: Count
 
 
 def train(
@@ -76,13 +63,17 @@ def train(
     *,
     report: Say = lambda _milestone: None,
     count: Count = lambda _done, _all: None,
+    pulse: Count = lambda _done, _all: None,
+    tell: Tell = lambda _line: None,
 ) -> Path | None:
     """Cross-validate, train the final network and write a bundle to ``order.out``.
 
     Out-of-fold predictions accumulate in ``out/folds``, so folds may be run on different days;
-    checkpoints and finished networks stay in ``out/work``, beside the settings they were made
-    with. `count` hears of photographs whose lesions are read for the second reader of grades.
-    Returns the bundle, or None where the networks it ships are not all trained yet.
+    checkpoints, curves and finished networks stay in ``out/work``, beside the settings they
+    were made with. `count` hears of cases that are prepared, or of photographs whose lesions
+    are read for the second reader of grades; `pulse` of updates of all networks; `tell` of what
+    was decided on the way. Returns the bundle, or None where the networks it ships are not all
+    trained yet.
 
     Raises
     ------
@@ -91,35 +82,48 @@ def train(
     DivergedError
         If a loss is no longer a number.
     ServiceError
-        If something cannot be written.
+        If something cannot be written, or memory runs out.
     """
-    order = replace(order, device=_device(order.device))
+    device = _device(order.device)
     parts = _parts(order)
-    start = order.start.claims()
-    claim(
-        order.out,
-        order.recipe,
-        seed=order.seed,
-        parts=parts,
-        resume=order.resume,
-        start=start,
+    if order.tensorboard:
+        require_board()
+    with joined(device) as ranks:
+        order = replace(order, device=ranks.device, ranks=ranks)
+        if order.lesions is not None and ranks.world > 1:
+            raise InputError("--lesions is for one process: train without it, then resume")
+        with ranks.in_turn():
+            if ranks.is_first:
+                claim(
+                    order.out,
+                    order.recipe,
+                    seed=order.seed,
+                    parts=parts,
+                    resume=order.resume,
+                    start=order.start.claims(),
+                )
+            task = _open(order, count)
+            fold_of = _split(order, task)
+            order, task = _budgeted(order, task, tell)
+        second = _second(order, task, count)
+        for number, part in enumerate(parts):
+            ears = _ears(part, number, len(parts), report, pulse)
+            if part == FINAL:
+                _network(order, task, part, np.arange(len(fold_of)), ears)
+            else:
+                _cross_validate(order, task, second, part, ears)
+        if order.recipe.ship != "folds" and not finished(order, FINAL).is_file():
+            return None
+        if ranks.is_first:
+            make_bundle(order, task, second, len(fold_of))
+        return order.out
+
+
+def _ears(part: str, number: int, parts: int, report: Say, pulse: Count) -> _Ears:
+    return _Ears(
+        lambda progress: report(Milestone(part, progress, parts - number - 1)),
+        lambda done, every: pulse(number * every + done, parts * every),
     )
-    task = _open(order, count)
-    fold_of = _split(order, task)
-    second = _second(order, task, count)
-    for number, part in enumerate(parts):
-
-        def say(progress: Progress, part: str = part, number: int = number) -> None:
-            report(Milestone(part, progress, len(parts) - number - 1))
-
-        if part == _FINAL:
-            _network(order, task, part, np.arange(len(fold_of)), say)
-        else:
-            _cross_validate(order, task, second, part, say)
-    if order.recipe.ship != "folds" and not _finished(order, _FINAL).is_file():
-        return None
-    _bundle(order, task, second, len(fold_of))
-    return order.out
 
 
 def _open(order: Order, count: Count) -> LearningTask:
@@ -127,10 +131,38 @@ def _open(order: Order, count: Count) -> LearningTask:
         return open_task(order.recipe, order.data)
     if order.planned is None:
         raise InputError(f"recipe {order.recipe.name} needs data that were planned for")
-    write_text(order.out / "fingerprint.json", order.planned.fingerprint.to_json())
+    if order.ranks.is_first:
+        write_text(order.out / "fingerprint.json", order.planned.fingerprint.to_json())
     if isinstance(order.planned, Planned):
         return open_segmentation(order.planned, order.out / "work", report=count)
+    if isinstance(order.planned, PlannedDetection):
+        return open_detection(order.planned, order.out / "work", report=count)
     return open_classification(order.planned, order.out / "work", report=count)
+
+
+def _budgeted(order: Order, task: LearningTask, tell: Tell) -> tuple[Order, LearningTask]:
+    """Time a few steps where the recipe has a number of minutes, and give it its length."""
+    recipe = order.recipe
+    if not recipe.minutes:
+        return order, task
+    fold_of = task.folds(recipe.of_folds)
+    batches, steps = task.batches(np.flatnonzero(fold_of != 0))
+
+    def decide() -> Length:
+        network = task.network()
+        begin(network, order.start, recipe.plan, order.seed)
+        run = Run(order.seed, order.device, precision=recipe.precision)
+        with enough_memory("timing a step", _ADVICE):
+            step_s = time_step(network, batches, task.loss, Schedule(1, steps), run)
+        step_s /= order.ranks.world  # which share the steps of an epoch
+        return length_for(recipe.minutes, step_s, steps, watches=recipe.patience > 0)
+
+    length = kept_length(order.out / "work" / "budget.json", decide)
+    if order.ranks.is_first:
+        tell(length.in_words(recipe.minutes))
+    changed: Any = replace(recipe, epochs=length.epochs, steps=length.steps or recipe.steps)
+    budgeted: Any = replace(task, recipe=changed)  # each task holds its own kind of recipe
+    return replace(order, recipe=changed), budgeted
 
 
 def _device(wanted: str) -> str:
@@ -144,6 +176,10 @@ def _device(wanted: str) -> str:
 def _parts(order: Order) -> tuple[str, ...]:
     """Name the networks to train, ``fold0`` ... and ``final``."""
     recipe = order.recipe
+    if recipe.precision not in PRECISIONS:
+        raise InputError(
+            f"setting precision={recipe.precision!r} is none of {', '.join(PRECISIONS)}"
+        )
     try:
         folds = tuple(
             dict.fromkeys(int(part) for part in recipe.folds.split(",") if part.strip())
@@ -157,10 +193,10 @@ def _parts(order: Order) -> tuple[str, ...]:
     if recipe.ship != "final" and order.start.tuning.adapt == "lora":
         raise InputError(f"setting ship={recipe.ship!r}: adapters are of one network")
     parts = tuple(f"fold{fold}" for fold in folds)
-    if recipe.ship == "folds" and not parts and not _fold_networks(order):
+    if recipe.ship == "folds" and not parts and not fold_networks(order):
         raise InputError("setting ship='folds' with no fold to train and none trained")
     if recipe.final:
-        return (*parts, _FINAL)
+        return (*parts, FINAL)
     if not parts:
         raise InputError("settings folds='' and final=false leave nothing to train")
     return parts
@@ -188,11 +224,12 @@ def _second(order: Order, task: LearningTask, count: Count) -> Second | None:
 
 
 def _cross_validate(
-    order: Order, task: LearningTask, second: Second | None, part: str, report: Report
+    order: Order, task: LearningTask, second: Second | None, part: str, ears: _Ears
 ) -> None:
     path = order.out / "folds" / f"{part}.json"
     reads = "" if second is None else second.evidence_id(part)
-    if order.resume and path.is_file() and _evidence_of(path) == reads:
+    is_done = order.resume and path.is_file() and _evidence_of(path) == reads
+    if order.ranks.agreed(is_done):
         return
     fold_of = task.folds(order.recipe.of_folds)
     is_out = fold_of == int(part.removeprefix("fold"))
@@ -200,9 +237,12 @@ def _cross_validate(
         raise InputError(
             f"{part} of {len(fold_of)} {task.unit}s has nothing to hold out or learn"
         )
-    network = _network(order, task, part, np.flatnonzero(~is_out), report)
+    network = _network(order, task, part, np.flatnonzero(~is_out), ears)
+    if not order.ranks.is_first:
+        return
     held_out = np.flatnonzero(is_out)
-    predictions = task.predict(network, held_out)
+    with enough_memory(f"{part}, measuring", "patch or size"):
+        predictions = task.predict(network, held_out)
     if second is not None:
         predictions = second.beside(part, predictions, is_out)
     write_text(path, json.dumps(predictions) + "\n")
@@ -214,16 +254,19 @@ def _evidence_of(path: Path) -> str:
 
 
 def _network(
-    order: Order, task: LearningTask, part: str, chosen: Int[ndarray, " n"], report: Report
+    order: Order, task: LearningTask, part: str, chosen: Int[ndarray, " n"], ears: _Ears
 ) -> nn.Module:
     """Train one network, or load it if it is finished."""
-    finished = _finished(order, part)
-    if finished.is_file() and order.resume:
-        return _loaded(task, finished)
+    path = finished(order, part)
+    if order.ranks.agreed(path.is_file() and order.resume):
+        return loaded(task, path)
     torch.manual_seed(order.seed)  # a network's first weights do not depend on those before it
     network = task.network()
-    recipe = order.recipe
+    recipe, work = order.recipe, order.out / "work"
     begun = begin(network, order.start, recipe.plan, order.seed)
+    watched: Int[ndarray, " m"] | None = None
+    if recipe.patience:
+        chosen, watched = apart(chosen, task.folds(recipe.of_folds))
     batches, steps = task.batches(chosen)
     schedule = Schedule(
         recipe.epochs,
@@ -231,113 +274,45 @@ def _network(
         rate=recipe.rate,
         head_rate=recipe.head_rate,
         averaging=recipe.averaging,
+        accumulate=recipe.accumulate,
         depth_decay=order.start.tuning.depth_decay,
         fresh=begun.fresh,
     )
-    checkpoint = order.out / "work" / f"{part}.checkpoint"
-    run = Run(order.seed, order.device, checkpoint, order.resume)
-    trained = fit(network, batches, task.loss, schedule, run, report)
+    board = work / "tensorboard" / part if order.tensorboard else None
+    recorder = Recorder(curve_path(work, part), board) if order.ranks.is_first else None
+    checkpoint = work / f"{part}.checkpoint"
+    run = Run(
+        order.seed,
+        order.device,
+        checkpoint,
+        order.resume,
+        precision=recipe.precision,
+        watch=None if watched is None else _watch(order, task, watched, steps),
+        ranks=order.ranks,
+        record=lambda progress: recorder(_point(progress)) if recorder else None,
+        pulse=ears.pulse,
+    )
+    with enough_memory(part, _ADVICE):
+        trained = fit(network, batches, task.loss, schedule, run, ears.report)
     trained.cpu()
-    finish(trained, begun, _adapters(order, part))
-    save_whole(trained.state_dict(), finished)
-    checkpoint.unlink(missing_ok=True)
+    finish(trained, begun, adapter_path(order, part))
+    if recorder is not None:
+        save_whole(trained.state_dict(), path)
+        checkpoint.unlink(missing_ok=True)
+        recorder.close()
+        draw_curves(order.out)
     return trained
 
 
-def _finished(order: Order, part: str) -> Path:
-    return order.out / "work" / f"{part}.pt"
+def _watch(order: Order, task: LearningTask, watched: Int[ndarray, " m"], steps: int) -> Watch:
+    """Watch the loss on cases that are not learnt from, a quarter of an epoch's batches."""
+    batches, filled = task.batches(watched)
+    count, precision = max(1, min(filled, steps // 4)), order.recipe.precision
+    measure = mean_loss(task.loss, batches, count, order.ranks, precision)
+    return Watch(measure, order.recipe.patience)
 
 
-def _adapters(order: Order, part: str) -> Path:
-    return order.out / "work" / f"{part}.{ADAPTER}"
-
-
-def _fold_networks(order: Order) -> list[Path]:
-    return sorted((order.out / "work").glob("fold*.pt"))
-
-
-def _loaded(task: LearningTask, path: Path) -> nn.Module:
-    network = task.network()
-    network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-    return network.eval()
-
-
-def _bundle(order: Order, task: LearningTask, second: Second | None, cases: int) -> None:
-    """Calibrate on out-of-fold predictions, export, and write the card."""
-    recipe, out = order.recipe, order.out
-    members = _members(order, task)
-    done = sorted((out / "folds").glob("fold*.json"))
-    predictions = [json.loads(path.read_text(encoding="utf-8")) for path in done]
-    plan, figures = task.judge(predictions, np.random.default_rng(order.seed))
-    task.export(members, out / f"{WEIGHTS}.part")
-    (out / f"{WEIGHTS}.part").replace(out / WEIGHTS)
-    if second is not None and isinstance(plan, Plan):
-        plan = second.export(plan, out / FOREST)
-    write_text(out / PLAN, plan.to_json())
-    save_network(members[0], out / NETWORK)
-    text = card_text(
-        name=recipe.name,
-        version=medloop.__version__,
-        purpose=task.purpose,
-        training=_training(order, task, cases, len(members)),
-        figures=figures,
-        figures_how=(
-            f"out of fold on {len(done)} of {recipe.of_folds} folds by {task.unit} (copies"
-            " share a fold), networks of the same recipe trained on the other folds; 95 %"
-            f" intervals by bootstrap over {task.unit}s{task.caveat}"
-        ),
+def _point(progress: Progress) -> Point:
+    return Point(
+        progress.epoch, progress.loss, progress.pace, progress.seconds, progress.validation
     )
-    write_text(out / CARD, text)
-    if order.start.tuning.adapt == "lora":
-        notes = {CARD: text, PLAN: plan.to_json()}
-        annotate_adapters(_adapters(order, _FINAL), out / ADAPTER, notes)
-    seal(out)
-
-
-def _members(order: Order, task: LearningTask) -> Sequence[nn.Module]:
-    final = [_finished(order, _FINAL)] if order.recipe.ship != "folds" else []
-    folds = _fold_networks(order) if order.recipe.ship != "final" else []
-    return [_loaded(task, path) for path in (*final, *folds)]
-
-
-def _shipped_by(order: Order) -> str:
-    """Name the settings that decide which networks are shipped, where they are unusual."""
-    if order.recipe.ship == "final":
-        return ""
-    folds = ",".join(path.stem.removeprefix("fold") for path in _fold_networks(order))
-    final = " --set final=false" if order.recipe.ship == "folds" else ""
-    return f" --set ship={order.recipe.ship} --set folds={folds}{final}"
-
-
-def _stated(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what is None, which TOML cannot say."""
-    return {
-        key: _stated(value) if isinstance(value, Mapping) else value
-        for key, value in table.items()
-        if value is not None
-    }
-
-
-def _training(order: Order, task: LearningTask, cases: int, members: int) -> Mapping[str, Any]:
-    recipe = _stated(asdict(order.recipe))
-    recipe.pop("plan")
-    for wish in FREE:  # what this call asked for, not what made the weights
-        recipe.pop(wish)
-    recipe |= task.input_summary
-    begun = begin(task.network(), order.start, order.recipe.plan, order.seed)
-    return {
-        "command": (
-            f"medloop train {order.recipe.name} --data DIR -o BUNDLE --seed {order.seed}"
-            + (" --lesions RUN" if order.lesions else "")
-            + asked(order.start)
-            + _shipped_by(order)
-        ),
-        "cases": cases,
-        "networks": members,
-        "seed": order.seed,
-        "device": order.device,
-        "torch": torch.__version__,
-        "python": sys.version.split()[0],
-        "recipe": recipe,
-        **told(begun),
-    }

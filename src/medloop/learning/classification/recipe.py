@@ -25,6 +25,19 @@ class ClassificationRecipe:
     mixing
         Both parameters of the beta distribution that images of a batch are mixed by (mixup,
         Zhang 2018); 0 mixes none.
+    accumulate
+        Batches whose gradients are averaged for one update.
+    patience
+        Epochs without a lower loss on watched cases, the next fold's, that end a training; its
+        best weights are kept. 0 watches none.
+    precision
+        ``auto`` (BF16 where the device computes it), ``fp32`` or ``bf16``.
+    minutes
+        A network may take; a few steps are timed, and `epochs` and `steps` follow. 0 for those
+        of the recipe.
+    memory_gb
+        A step may take; 0 for most of what the machine, or its GPU, has. It decides `batch`
+        and the plan where these ask for more.
     folds, of_folds, final, ship
         As in `recipes.Recipe`.
     """
@@ -57,3 +70,8 @@ class ClassificationRecipe:
     of_folds: int = 5
     final: bool = True
     ship: str = "final"
+    accumulate: int = 1
+    patience: int = 0
+    precision: str = "auto"
+    minutes: float = 0.0
+    memory_gb: float = 0.0

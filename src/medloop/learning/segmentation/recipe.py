@@ -18,6 +18,19 @@ class SegmentationRecipe:
         AdamW's peak rate, and the decay of the moving average of the weights.
     foreground
         Share of patches centered on a labelled voxel.
+    accumulate
+        Batches whose gradients are averaged for one update.
+    patience
+        Epochs without a lower loss on watched cases, the next fold's, that end a training; its
+        best weights are kept. 0 watches none.
+    precision
+        ``auto`` (BF16 where the device computes it), ``fp32`` or ``bf16``.
+    minutes
+        A network may take; a few steps are timed, and `epochs` and `steps` follow. 0 for those
+        of the recipe.
+    memory_gb
+        A step may take; 0 for most of what the machine, or its GPU, has. It decides `batch`
+        and the plan where these ask for more.
     folds, of_folds, final, ship
         As in `recipes.Recipe`.
     """
@@ -38,3 +51,8 @@ class SegmentationRecipe:
     of_folds: int = 5
     final: bool = True
     ship: str = "final"
+    accumulate: int = 1
+    patience: int = 0
+    precision: str = "auto"
+    minutes: float = 0.0
+    memory_gb: float = 0.0

@@ -1,0 +1,93 @@
+"""One call of ``medloop train``: what was asked for, and where each part of it is kept."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from medloop.learning.classification.opening import Planned as PlannedClassification
+from medloop.learning.classification.task import ClassificationTask
+from medloop.learning.detection.opening import Planned as PlannedDetection
+from medloop.learning.detection.task import DetectionTask
+from medloop.learning.keep import AnyRecipe
+from medloop.learning.loop import Progress
+from medloop.learning.ranks import Ranks
+from medloop.learning.segmentation.opening import Planned
+from medloop.learning.segmentation.task import SegmentationTask
+from medloop.learning.start import Start
+from medloop.learning.tasks import GradingTask, LesionTask
+from medloop.models.bundle import ADAPTER
+
+FINAL = "final"
+
+LearningTask = GradingTask | LesionTask | SegmentationTask | ClassificationTask | DetectionTask
+AnyPlanned = Planned | PlannedClassification | PlannedDetection
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One call of ``medloop train``: what to train, on what, and where it goes."""
+
+    recipe: AnyRecipe
+    data: Path
+    out: Path
+    seed: int = 0
+    device: str = "cpu"
+    resume: bool = False
+    lesions: Path | None = None  # a training of `retina_lesions`, for a second reader of grades
+    planned: AnyPlanned | None = None  # the data the recipe is for
+    start: Start = field(default_factory=Start)  # other weights; what of them moves
+    tensorboard: bool = False  # events beside the curves, in ``out/work/tensorboard``
+    ranks: Ranks = field(default_factory=Ranks)  # which of several processes this is
+
+
+def order_for(
+    planned: AnyPlanned, out: Path, *, seed: int = 0, start: Start | None = None
+) -> Order:
+    """Order a training on data that were planned for."""
+    return Order(
+        planned.recipe,
+        planned.dataset.root,
+        out,
+        seed,
+        planned=planned,
+        start=start or Start(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """One finished epoch of one network; `waiting` networks come after this one."""
+
+    part: str
+    progress: Progress
+    waiting: int
+
+    @property
+    def left_s(self) -> float:
+        """Seconds still to train, at the pace of this epoch."""
+        here = self.progress.epochs - self.progress.epoch
+        return self.progress.seconds * (here + self.waiting * self.progress.epochs)
+
+
+def finished(order: Order, part: str) -> Path:
+    """Where a network is kept once it is trained."""
+    return order.out / "work" / f"{part}.pt"
+
+
+def adapter_path(order: Order, part: str) -> Path:
+    """Where the adapters of a network are kept."""
+    return order.out / "work" / f"{part}.{ADAPTER}"
+
+
+def fold_networks(order: Order) -> list[Path]:
+    """Name the folds' networks that are trained."""
+    return sorted((order.out / "work").glob("fold*.pt"))
+
+
+def loaded(task: LearningTask, path: Path) -> nn.Module:
+    """Load a network that is trained."""
+    network = task.network()
+    network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    return network.eval()
