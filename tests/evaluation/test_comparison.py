@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medloop.evaluation.classification import delong_95, roc_auc
-from medloop.evaluation.comparison import delong_test, mcnemar_test, paired_bootstrap
+from medloop.evaluation.comparison import (
+    delong_test,
+    mcnemar_test,
+    paired_bootstrap,
+    paired_bootstraps,
+)
 
 
 def drawn(rng, cases=120, gap=1.0, other_gap=1.0):
@@ -123,3 +128,22 @@ def test_cases_of_one_patient_tell_less_than_as_many_patients():
         return found.high - found.low
 
     assert width(np.repeat(np.arange(12), 10)) > 2 * width(None)
+
+
+def test_several_statistics_are_compared_as_each_would_be_alone():
+    _, one, other = drawn(np.random.default_rng(0), gap=1.5)
+    both = paired_bootstraps(
+        lambda n: np.array([one[n].mean(), np.median(one[n])]),
+        lambda n: np.array([other[n].mean(), np.median(other[n])]),
+        cases=120,
+        rng=np.random.default_rng(1),
+        draws=200,
+    )
+    alone = paired_bootstrap(
+        lambda n: float(np.median(one[n])),
+        lambda n: float(np.median(other[n])),
+        cases=120,
+        rng=np.random.default_rng(1),
+        draws=200,
+    )
+    assert both[1] == alone

@@ -12,7 +12,8 @@ import pytest
 from medloop.core.errors import InputError
 from medloop.evaluation.bootstrap import Figure
 from medloop.learning.evaluate import evaluate
-from medloop.learning.page import Curve, Page, Table, render
+from medloop.learning.evaluating.blocks import Curve, Row, Table
+from medloop.learning.evaluating.page import Page, render
 from medloop.models.bundle import load_bundle
 from tests.apps.tiny_bundles import a_grading_bundle, a_lesion_bundle
 from tests.learning.photographs import some_gradings, some_outlines
@@ -108,9 +109,14 @@ def test_texts_on_the_page_are_escaped_and_tags_are_closed():
             "a <b> & c",
             {"Bundle": "<x>"},
             ("<warned>",),
-            (Figure("kappa", 0.5, 0.4, 0.6, 9), Figure("recall", nan, nan, nan, 9)),
-            (Table("grades", ("0", "1"), ((3, 0), (1, 5))),),
-            (Curve("line", {"EX": ([0.0, nan, 1.0], [1.0, 0.5, nan])}, diagonal=True),),
+            (
+                Row("kappa", Figure("kappa", 0.5, 0.4, 0.6, 9)),
+                Row("recall", Figure("recall", nan, nan, nan, 9)),
+            ),
+            (
+                Table("grades", ("0", "1"), ((3, 0), (1, 5))),
+                Curve("line", {"EX": ([0.0, nan, 1.0], [1.0, 0.5, nan])}, diagonal=True),
+            ),
         )
     )
     parser = Balance()

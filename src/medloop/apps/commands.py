@@ -157,12 +157,9 @@ def _train(options: Namespace, settings: Settings) -> Exit:
 
 
 def _evaluate_options(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "bundle", metavar="BUNDLE", help="a shipped or installed name, or a folder"
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder of labelled data")
-    parser.add_argument("--split", metavar="NAME", help="only this part of the data")
-    _out(parser, "folder for metrics.json and report.html")
+    from medloop.apps.evaluate import evaluate_options
+
+    evaluate_options(parser)
 
 
 def _evaluate(options: Namespace, settings: Settings) -> Exit:
@@ -315,7 +312,11 @@ COMMANDS = (
         "Measure a bundle on labelled data, with 95 % confidence intervals.",
         _evaluate_options,
         _evaluate,
-        ("retina_grading --data idrid/grading -o out",),
+        (
+            "retina_grading --data idrid/grading -o out",
+            "bundles/breast --data breastmnist.npz --split test -o out",
+            "bundles/liver --data Task03_Liver --by sex --against bundles/old -o out",
+        ),
     ),
     Command(
         "models",

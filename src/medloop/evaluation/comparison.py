@@ -1,6 +1,7 @@
 """Whether one model is better than another on the same cases."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.stats import binomtest, norm
 from medloop.evaluation.bootstrap import Statistic, picker
 from medloop.evaluation.classification import placements
 
+Statistics = Callable[[Int[ndarray, " m"]], Float[ndarray, " s"]]
 _Z = 1.959963984540054  # 97.5 % of the normal distribution lie below
 
 
@@ -41,12 +43,38 @@ def paired_bootstrap(
     more so that it is never 0. Draws where a statistic is NaN are left out. `clusters` is as
     in `bootstrap.interval_95`.
     """
+    (found,) = paired_bootstraps(
+        lambda n: np.array([one(n)]),
+        lambda n: np.array([other(n)]),
+        cases=cases,
+        rng=rng,
+        draws=draws,
+        clusters=clusters,
+    )
+    return found
+
+
+def paired_bootstraps(
+    one: Statistics,
+    other: Statistics,
+    *,
+    cases: int,
+    rng: np.random.Generator,
+    draws: int = 2000,
+    clusters: Int[ndarray, " n"] | None = None,
+) -> tuple[Comparison, ...]:
+    """Compare several statistics at once, on the same draws; see `paired_bootstrap`."""
     everyone = np.arange(cases)
-    first, second = one(everyone), other(everyone)
+    pairs = zip(one(everyone).tolist(), other(everyone).tolist(), strict=True)
     pick = picker(cases, rng, clusters)
-    picks = (pick() for _ in range(draws))
-    drawn = np.array([one(n) - other(n) for n in picks])
-    drawn = drawn[np.isfinite(drawn)]
+    drawn = np.array([one(n) - other(n) for n in (pick() for _ in range(draws))])
+    return tuple(
+        _judged(*pair, column[np.isfinite(column)])
+        for pair, column in zip(pairs, drawn.T, strict=True)
+    )
+
+
+def _judged(first: float, second: float, drawn: Float[ndarray, " d"]) -> Comparison:
     if len(drawn) == 0:
         return Comparison(first, second, first - second, math.nan, math.nan, math.nan)
     low, high = np.percentile(drawn, [2.5, 97.5])

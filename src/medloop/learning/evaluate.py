@@ -1,57 +1,36 @@
-"""``medloop evaluate``: a bundle's figures on labelled photographs, as it runs in the clinic.
+"""``medloop evaluate``: a bundle's figures on labelled data, as it runs in the clinic.
 
 Needs no torch: the bundle's ONNX weights answer, through the engine that answers patients.
 """
 
+import csv
+import io
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from medloop.core.errors import InputError
-from medloop.evaluation.bootstrap import Figure, interval_95
-from medloop.evaluation.calibration import expected_calibration_error, reliability
-from medloop.evaluation.classification import confusion, delong_95
-from medloop.evaluation.precision_recall import (
-    ScoreCounts,
-    dice_at,
-    precision_recall,
-    score_counts,
-)
-from medloop.learning.datasets import Example, gradings, outlines
-from medloop.learning.figures import (
-    Predictions,
-    grading_figures,
-    lesion_figures,
-    pooled_counts,
-    read_grades,
+from medloop.learning.data.description import Task as Labels
+from medloop.learning.evaluating.blocks import CaseTable, Evaluation
+from medloop.learning.evaluating.cases import Chosen, Count, choose
+from medloop.learning.evaluating.page import Page, render
+from medloop.learning.evaluating.retina import measure, measure_photographs
+from medloop.learning.evaluating.sections import record_of
+from medloop.learning.evaluating.tasks import (
+    Wanted,
+    measure_classification,
+    measure_segmentation,
 )
 from medloop.learning.keep import write_text
-from medloop.learning.page import Curve, Page, Table, render
-from medloop.learning.placed import placed, placed_bits, with_field
 from medloop.models.bundle import Bundle
-from medloop.models.canvas import normalize, place
-from medloop.models.evidence import SecondReader
-from medloop.models.plan import Plan, Task
-from medloop.models.predict import Predictor, open_predictor
-from medloop.models.retina import grade_canvas, joined
+from medloop.models.classification_plan import ClassificationPlan
+from medloop.models.plan import Plan
 
-Count = Callable[[int, int], None]  # photographs done, of all
-_DRAWS = 1000
+__all__ = ["Evaluation", "Wanted", "evaluate", "measure"]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """What was measured; `warnings` say why the figures may flatter or mislead."""
-
-    figures: tuple[Figure, ...]
-    tables: tuple[Table, ...]
-    curves: tuple[Curve, ...]
-    warnings: tuple[str, ...] = ()
+METRICS, REPORT, CASES = "metrics.json", "report.html", "cases.csv"
+_PLAIN = Wanted()
 
 
 def evaluate(
@@ -60,13 +39,14 @@ def evaluate(
     out: Path,
     *,
     split: str | None = None,
-    second: SecondReader | None = None,
+    wanted: Wanted = _PLAIN,
     report: Count = lambda _done, _all: None,
 ) -> Evaluation:
-    """Measure a bundle on labelled photographs; write ``metrics.json`` and ``report.html``.
+    """Measure a bundle on labelled data; write ``metrics.json`` and ``report.html``.
 
-    `split` names a fold of the bundle's ``folds/split.json``, such as ``"fold0"``; `second` is
-    the reader of lesions that the bundle asks, if it asks one.
+    Except of the retina's networks also ``cases.csv``. `split` names a part that the data
+    state, such as ``"test"``, or a fold of the bundle's ``folds/split.json``, such as
+    ``"fold0"``.
 
     Raises
     ------
@@ -75,199 +55,93 @@ def evaluate(
     ServiceError
         If the results cannot be written.
     """
-    plan = bundle.photograph_plan
-    examples = gradings(data) if plan.task is Task.GRADING else outlines(data)
-    trained = _split_of(bundle)
-    chosen = _chosen(examples, bundle, trained, split)
-    predictor = open_predictor(bundle)
-    measured = measure(plan, predictor, chosen, second=second, report=report)
-    measured = replace(measured, warnings=_warnings(chosen, trained))
-    record = _record(bundle, chosen, split, measured)
-    write_text(out / "metrics.json", json.dumps(record, indent=2, allow_nan=False) + "\n")
-    about = {
-        "Bundle": f"{bundle.name} {bundle.version}",
-        "Weights (SHA-256)": bundle.sha256,
-        "Photographs": f"{len(chosen)}" + (f", part {split}" if split else ""),
-    }
+    if isinstance(bundle.plan, Plan):
+        measured, count = measure_photographs(
+            bundle, data, split=split, second=wanted.second, report=report
+        )
+        about = {"photographs": f"{count}" + (f", part {split}" if split else "")}
+        stated: dict[str, Any] = {"cases": count, "split": split}
+    else:
+        measured, chosen = _of_task(bundle, data, split, wanted, report)
+        about, stated = _about(chosen), _stated(chosen, measured)
+    record = _record(bundle, stated, measured)
+    write_text(out / METRICS, json.dumps(record, indent=2, allow_nan=False) + "\n")
+    if measured.cases.rows:
+        write_text(out / CASES, _table(measured.cases))
+    identity = {"bundle": f"{bundle.name} {bundle.version}", "weights": bundle.sha256}
     page = Page(
         str(bundle.card.get("title", bundle.name)),
-        about,
+        {**identity, **about},
         measured.warnings,
-        measured.figures,
-        measured.tables,
-        measured.curves,
+        measured.rows,
+        measured.blocks,
+        measured.headline,
+        wanted.language,
     )
-    write_text(out / "report.html", render(page))
+    write_text(out / REPORT, render(page))
     return measured
 
 
-def measure(
-    plan: Plan,
-    predictor: Predictor,
-    examples: Sequence[Example],
-    *,
-    second: SecondReader | None = None,
-    report: Count = lambda _done, _all: None,
-) -> Evaluation:
-    """Run a network over labelled photographs and take its figures."""
-    rng = np.random.default_rng(0)
-    if plan.task is Task.GRADING:
-        predictions = _grades(plan, predictor, second, examples, report)
-        return _grading(plan, [predictions], rng)
-    return _lesions(plan, [_scores(plan, predictor, examples, report)], rng)
+def _of_task(
+    bundle: Bundle, data: Path, split: str | None, wanted: Wanted, report: Count
+) -> tuple[Evaluation, Chosen]:
+    if isinstance(bundle.plan, ClassificationPlan):
+        chosen = choose(bundle, data, Labels.CLASSIFICATION, split=split, by=wanted.by)
+        return measure_classification(bundle, chosen, wanted, report)
+    bundle.segmentation_plan  # noqa: B018 (another kind is refused in one line)
+    chosen = choose(bundle, data, Labels.SEGMENTATION, split=split, by=wanted.by)
+    return measure_segmentation(bundle, chosen, wanted, report)
 
 
-def _grades(
-    plan: Plan,
-    predictor: Predictor,
-    second: SecondReader | None,
-    examples: Sequence[Example],
-    report: Count,
-) -> Predictions:
-    logits = []
-    for n, example in enumerate(examples):
-        rgb, field = with_field(example)
-        canvas, _ = place(rgb, field, plan)
-        opinion = second.read(rgb, field) if second else None
-        logits.append(joined(grade_canvas(predictor, canvas, plan)[0], opinion))
-        report(n + 1, len(examples))
-    return {"truth": [e.grades for e in examples], "logits": np.stack(logits)}
+def _about(chosen: Chosen) -> Mapping[str, str]:
+    one_each = chosen.clusters is None
+    about = {"data": f"{chosen.dataset.name} ({chosen.dataset.layout})"}
+    if chosen.split:
+        about["split"] = chosen.split
+    about["measured_cases"] = str(len(chosen.cases))
+    if not one_each:
+        about["patients"] = str(chosen.patients)
+    return about | {"how": "how_cases" if one_each else "how_patients"}
 
 
-def _scores(
-    plan: Plan, predictor: Predictor, examples: Sequence[Example], report: Count
-) -> Predictions:
-    positives, negatives = [], []
-    for n, example in enumerate(examples):
-        canvas, placement = placed(example, plan)
-        bits = placed_bits(example, plan, placement, canvas.shape[:2])
-        maps = predictor.run(normalize(canvas, plan))["probability"][0]
-        counts = [
-            score_counts(((bits >> c) & 1).astype(bool), maps[c])
-            for c in range(len(plan.classes))
-        ]
-        positives.append([c.positives for c in counts])
-        negatives.append([c.negatives for c in counts])
-        report(n + 1, len(examples))
-    return {"positives": positives, "negatives": negatives}
+def _stated(chosen: Chosen, measured: Evaluation) -> dict[str, Any]:
+    return {
+        "name": chosen.dataset.name,
+        "layout": chosen.dataset.layout,
+        "cases": len(chosen.cases),
+        "left_out": len(measured.left_out),
+        "patients": chosen.patients,
+        "split": chosen.split,
+    }
 
 
-def _grading(
-    plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
-) -> Evaluation:
-    figures = grading_figures(plan, predictions, rng)
-    graded = read_grades(plan, predictions)
-    cases = len(graded.truth)
-    auc = Figure("referable AUC (DeLong)", *delong_95(graded.referable, graded.score), cases)
-    error = interval_95(
-        lambda n: expected_calibration_error(graded.referable[n], graded.score[n]),
-        cases=cases,
-        rng=rng,
-        draws=_DRAWS,
-    )
-    calibration = Figure("referable expected calibration error", *error, cases)
-    tables = [
-        Table(
-            f"{scale.name}: true grade (rows) against grade given (columns)",
-            tuple(str(k) for k in range(scale.grades)),
-            confusion(graded.truth[:, n], graded.given[:, n], classes=scale.grades).tolist(),
-        )
-        for n, scale in enumerate(plan.scales)
-    ]
-    found = reliability(graded.referable, graded.score)
-    full = found.cases > 0
-    curve = Curve(
-        "Referable: probability stated (across) and share seen (up)",
-        {"referable": (found.stated[full].tolist(), found.seen[full].tolist())},
-        diagonal=True,
-    )
-    return Evaluation((*figures, auc, calibration), tuple(tables), (curve,))
-
-
-def _lesions(
-    plan: Plan, predictions: Sequence[Predictions], rng: np.random.Generator
-) -> Evaluation:
-    figures = lesion_figures(plan, predictions, rng)
-    lines = {}
-    for name, counts in zip(plan.classes, pooled_counts(predictions), strict=True):
-        precision, recall = precision_recall(counts)
-        lines[name] = (recall.tolist(), precision.tolist())
-    positives = np.array(predictions[0]["positives"])
-    negatives = np.array(predictions[0]["negatives"])
-    for c, (name, threshold) in enumerate(zip(plan.classes, plan.thresholds, strict=False)):
-
-        def dice(n: np.ndarray, c: int = c, threshold: float = threshold) -> float:
-            pooled = ScoreCounts(positives[n, c].sum(axis=0), negatives[n, c].sum(axis=0))
-            return dice_at(pooled, threshold)
-
-        interval = interval_95(dice, cases=len(positives), rng=rng, draws=_DRAWS)
-        title = f"{name} pooled Dice at threshold {threshold:g}"
-        figures.append(Figure(title, *interval, len(positives)))
-    curve = Curve("Recall (across) and precision (up), all pixels pooled", lines)
-    return Evaluation(tuple(figures), (), (curve,))
-
-
-def _split_of(bundle: Bundle) -> Mapping[str, int]:
-    """Name the photographs the bundle was made with, and the fold of each."""
-    path = bundle.folder / "folds" / "split.json"
-    if not path.is_file():
-        return {}
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): int(fold) for name, fold in raw.items()}
-    except (AttributeError, TypeError, ValueError) as why:
-        raise InputError(f"{path} is no division into folds: {type(why).__name__}") from why
-
-
-def _chosen(
-    examples: Sequence[Example], bundle: Bundle, trained: Mapping[str, int], split: str | None
-) -> Sequence[Example]:
-    if split is None:
-        if not examples:
-            raise InputError("the data hold no labelled photograph")
-        return examples
-    names = [f"fold{n}" for n in sorted(set(trained.values()))]
-    if split not in names:
-        known = ", ".join(names) or "none"
-        raise InputError(f"bundle {bundle.name} has no part {split!r}; its parts are: {known}")
-    fold = int(split.removeprefix("fold"))
-    chosen = [example for example in examples if trained.get(example.name) == fold]
-    if not chosen:
-        raise InputError(f"none of the {len(examples)} photographs belongs to {split}")
-    return chosen
-
-
-def _warnings(chosen: Sequence[Example], trained: Mapping[str, int]) -> tuple[str, ...]:
-    known = sum(example.name in trained for example in chosen)
-    if known == 0:
-        return ()
-    return (
-        f"{known} of {len(chosen)} photographs have names of photographs this bundle was made"
-        " with: these figures flatter it; its card has figures out of fold",
-    )
-
-
-def _record(
-    bundle: Bundle, chosen: Sequence[Example], split: str | None, measured: Evaluation
-) -> Mapping[str, Any]:
-    figures = [dict(figure.as_table()) for figure in measured.figures]
-    for figure in figures:
-        figure["value"] = _number(figure["value"])
-        figure["interval_95"] = [_number(v) for v in figure["interval_95"]]
+def _record(bundle: Bundle, data: Mapping[str, Any], measured: Evaluation) -> Mapping[str, Any]:
     return {
         "schema": "medloop.metrics/1",
+        "task": str(bundle.plan.task),
         "bundle": {
             "name": bundle.name,
             "version": bundle.version,
             "weights_sha256": bundle.sha256,
         },
-        "data": {"cases": len(chosen), "split": split},
-        "figures": figures,
-        "confusion": {table.title: table.rows for table in measured.tables},
+        "data": data,
+        "figures": [record_of(row, row.figure) for row in measured.rows],
+        **measured.record,
         "warnings": list(measured.warnings),
     }
 
 
-def _number(value: float) -> float | None:
-    """JSON knows no NaN; a figure that cannot be taken is null."""
-    return value if math.isfinite(value) else None
+def _table(table: CaseTable) -> str:
+    """Write cases as CSV; what cannot be measured is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.heads)
+    for row in table.rows:
+        writer.writerow([_cell(cell) for cell in row])
+    return text.getvalue()
+
+
+def _cell(cell: str | float) -> str:
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:.6g}" if math.isfinite(cell) else ""

@@ -1,0 +1,1 @@
+"""What ``medloop evaluate`` measures, task by task, and the page that tells it."""
