@@ -3,7 +3,7 @@
 import pytest
 
 from medloop.core.errors import InputError
-from medloop.learning.recipes import RECIPES, recipe_named
+from medloop.learning.recipes import RECIPES, Tuning, recipe_named, tuning_from
 
 
 def test_settings_overrule_fields_and_keep_their_type():
@@ -38,3 +38,19 @@ def test_a_wrong_setting_is_named_in_one_line(key, text, says):
 def test_an_unknown_recipe_is_told_the_known_ones():
     with pytest.raises(InputError, match="no recipe 'heart'; there are: retina_grading"):
         recipe_named("heart", {})
+
+
+def test_settings_say_what_moves_and_the_others_are_left():
+    settings = {"adapt": "lora", "rank": "6", "epochs": "3"}
+    assert tuning_from(settings) == (Tuning(adapt="lora", rank=6), {"epochs": "3"})
+    frozen, rest = tuning_from({"freeze": "stem.*, blocks.0.*", "depth_decay": "0.8"})
+    assert (frozen.freeze, frozen.depth_decay, rest) == (("stem.*", "blocks.0.*"), 0.8, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("adapt", "some"), ("rank", "0"), ("rank", "four"), ("depth_decay", "0")],
+)
+def test_a_wrong_setting_of_what_moves_is_named(key, text):
+    with pytest.raises(InputError, match=f"setting {key}='?{text}"):
+        tuning_from({key: text})

@@ -11,20 +11,24 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("monai", reason="MONAI is not installed")
 pytest.importorskip("safetensors", reason="safetensors, the format of adapters, is absent")
 
-from medloop.core.errors import InputError  # noqa: E402 (after the skip)
+from medloop.apps import cli  # noqa: E402 (after the skip)
+from medloop.core.errors import InputError  # noqa: E402
 from medloop.learning.base import Base, keeps_head, open_base, put, read_network  # noqa: E402
 from medloop.learning.classification.opening import plan_classification  # noqa: E402
+from medloop.learning.loop import Schedule, _groups  # noqa: E402
 from medloop.learning.lora import read_adapters  # noqa: E402
 from medloop.learning.merge import merged_bundle  # noqa: E402
 from medloop.learning.recipes import Tuning  # noqa: E402
 from medloop.learning.segmentation.opening import plan_segmentation  # noqa: E402
 from medloop.learning.start import Start, begin, plan_on  # noqa: E402
 from medloop.learning.train import Order, train  # noqa: E402
-from medloop.models.architecture import Architecture, Kind, unet  # noqa: E402
+from medloop.models.architecture import Architecture, Kind, center_unet, unet  # noqa: E402
 from medloop.models.bundle import ADAPTER, NETWORK, WEIGHTS, load_bundle, seal  # noqa: E402
 from medloop.models.classify import classify  # noqa: E402
+from medloop.models.detection_plan import DetectionPlan  # noqa: E402
 from medloop.models.networks.build import build  # noqa: E402
 from medloop.models.predict import open_predictor  # noqa: E402
+from medloop.models.segmentation_plan import PICTURES, Intensity  # noqa: E402
 from tests.learning.classification.pictures import a_picture, some_pictures  # noqa: E402
 from tests.learning.segmentation.volumes import some_volumes  # noqa: E402
 
@@ -302,3 +306,62 @@ def test_a_segmentation_starts_from_another_ones_network_patch_and_spacing(tmp_p
     assert (out / ADAPTER).stat().st_size < (out / NETWORK).stat().st_size
     merged = merged_bundle(out / ADAPTER, other, tmp_path / "merged")
     assert merged.sha256 == load_bundle(out).sha256
+
+
+@slow
+def test_the_command_line_starts_from_a_bundle_and_merges_adapters(
+    made, data, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("MEDLOOP_HOME", str(tmp_path / "home"))
+    tuning = ["--set", "adapt=lora", "--set", "rank=2"]
+    quick = [f"--set={k}={v}" for k, v in QUICK.items() if k != "kind"]
+    ours, merged = tmp_path / "ours", tmp_path / "merged"
+    made_on = str(made.folder)
+    line = ["train", "classification", "--data", str(data), "-o", str(ours), "--from", made_on]
+    assert cli.main([*line, *tuning, *quick]) == 0
+    assert f"SHA-256 {made.sha256[:12]}" in capsys.readouterr().err
+    adapter = str(ours / ADAPTER)
+    assert cli.main(["models", "merge", adapter, "-o", str(merged)]) == 3
+    assert "name the bundle with --base" in capsys.readouterr().err
+    assert cli.main(["models", "install", made_on]) == 0
+    assert cli.main(["models", "merge", adapter, "-o", str(merged)]) == 0
+    assert load_bundle(merged).sha256 == load_bundle(ours).sha256
+    assert cli.main(["models", "merge", adapter, "-o", str(merged), "--base", made_on]) == 2
+
+
+@slow
+def test_a_finder_of_objects_starts_from_another(tmp_path):
+    plan = a_finder()
+    network = build(plan.architecture)
+    other = Base("a", "1", "ab" * 32, "", NETWORK, plan, network.state_dict())
+    again = build(replace(plan.architecture, classes=2))
+    told = begun(other, again, replace(plan, classes=("one", "two")), adapt="head")
+    assert {name.split(".")[0] for name in told.fresh} == {"heat", "box"}
+    assert torch.equal(again.encoder[0][0].weight, network.encoder[0][0].weight)
+
+
+def a_finder():
+    return DetectionPlan(
+        channels=("CT",),
+        classes=("nodule",),
+        spacing=(1.0, 1.0),
+        patch=(16, 16),
+        intensities=(Intensity(0, 1, 0, 1),),
+        architecture=center_unet(2, 1, 1, widths=(4, 8, 8)),
+        size=(4.0, 4.0),
+        frame=PICTURES,
+    )
+
+
+def rates(network, **changes):
+    groups = _groups(network, Schedule(1, 1, rate=0.1, head_rate=0.8, **changes))
+    return {id(each): group["lr"] for group in groups for each in group["params"]}
+
+
+def test_new_layers_learn_fast_and_deep_ones_slower():
+    network = build(SMALL)
+    of = rates(network, fresh=frozenset({"fc.weight", "fc.bias"}), depth_decay=0.5)
+    assert of[id(network.fc.weight)] == 0.8
+    assert of[id(network.layer4[0].conv1.weight)] == pytest.approx(0.05)
+    assert of[id(network.layer3[0].conv1.weight)] == pytest.approx(0.025)
+    assert set(rates(network).values()) == {0.8}

@@ -20,6 +20,7 @@ from medloop.learning.tasks import imagenet_file
 from medloop.learning.tuning import is_head
 from medloop.models.bundle import HASHES, NETWORK, WEIGHTS, AnyPlan, Bundle, sha256_of
 from medloop.models.classification_plan import ClassificationPlan
+from medloop.models.detection_plan import DetectionPlan
 from medloop.models.nets import EfficientNetLite
 from medloop.models.plan import Plan
 from medloop.models.segmentation_plan import SegmentationPlan
@@ -150,6 +151,8 @@ def keeps_head(mine: AnyPlan, base: AnyPlan | None) -> bool:
         return (mine.classes, mine.ordinal) == (base.classes, base.ordinal)
     if isinstance(mine, SegmentationPlan) and isinstance(base, SegmentationPlan):
         return mine.classes == base.classes
+    if isinstance(mine, DetectionPlan) and isinstance(base, DetectionPlan):
+        return (mine.classes, mine.size) == (base.classes, base.size)
     if isinstance(mine, Plan) and isinstance(base, Plan):
         return (mine.classes, mine.scales) == (base.classes, base.scales)
     return False

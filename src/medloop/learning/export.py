@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from medloop.models.classification_plan import ClassificationPlan
+from medloop.models.detection_plan import DetectionPlan
 from medloop.models.nets import GradingNet, LiteUNet
 from medloop.models.segmentation_plan import SegmentationPlan
 
@@ -111,6 +112,13 @@ class DetectionEnsemble(nn.Module):
         """Map (B, C, S) to probabilities (B, K, cells) and boxes (B, 2 dims, cells)."""
         heats, boxes = zip(*(member(image) for member in self.members), strict=True)
         return torch.sigmoid(torch.stack(heats)).mean(0), torch.stack(boxes).mean(0)
+
+
+def export_finders(members: Sequence[nn.Module], plan: DetectionPlan, path: Path) -> None:
+    """Write the mean of the networks' answers as ONNX, for windows of the patch."""
+    example = torch.zeros(1, len(plan.channels), *plan.patch)
+    ensemble = DetectionEnsemble(members)
+    export_onnx(ensemble, path, outputs=("heat", "box"), example=example)
 
 
 def export_onnx(

@@ -8,7 +8,7 @@ from torch import nn
 
 from medloop.core.errors import InputError
 from medloop.learning.base import Base, imagenet_base, keeps_head, put, save_network
-from medloop.learning.export import export_classifiers, export_segmenters
+from medloop.learning.export import export_classifiers, export_finders, export_segmenters
 from medloop.learning.lora import Adapters, load_adapters, merge, read_adapters
 from medloop.learning.start import variant_of
 from medloop.learning.tasks import imagenet
@@ -24,20 +24,19 @@ from medloop.models.bundle import (
     seal,
 )
 from medloop.models.classification_plan import ClassificationPlan
+from medloop.models.detection_plan import DetectionPlan
 from medloop.models.networks.build import build, load_imagenet
+from medloop.models.plan import Plan
 from medloop.models.segmentation_plan import SegmentationPlan
 
-AdaptedPlan = ClassificationPlan | SegmentationPlan
+AdaptedPlan = ClassificationPlan | SegmentationPlan | DetectionPlan
 
 
 def plan_of(adapters: Adapters) -> AdaptedPlan:
     """Read the plan beside adapters; `InputError` if there is none to make a bundle by."""
-    text = adapters.notes.get(PLAN)
-    plan = None if text is None else any_plan(text)
-    if (
-        not isinstance(plan, ClassificationPlan | SegmentationPlan)
-        or CARD not in adapters.notes
-    ):
+    text = adapters.notes.get(PLAN, "")
+    plan = any_plan(text) if text and CARD in adapters.notes else None
+    if plan is None or isinstance(plan, Plan):
         raise InputError("the adapters carry no plan and card: they are not of a training")
     return plan
 
@@ -71,8 +70,10 @@ def merged_bundle(path: Path, base: Base | None, out: Path) -> Bundle:
     try:
         if isinstance(plan, ClassificationPlan):
             export_classifiers([network], plan, part / WEIGHTS)
-        else:
+        elif isinstance(plan, SegmentationPlan):
             export_segmenters([network], plan, part / WEIGHTS)
+        else:
+            export_finders([network], plan, part / WEIGHTS)
         (part / PLAN).write_text(adapters.notes[PLAN], encoding="utf-8")
         (part / CARD).write_text(adapters.notes[CARD], encoding="utf-8")
         save_network(network, part / NETWORK)

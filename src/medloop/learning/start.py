@@ -18,6 +18,7 @@ from medloop.learning.base import (
     put,
 )
 from medloop.learning.classification.opening import Planned as PlannedClassification
+from medloop.learning.detection.opening import Planned as PlannedDetection
 from medloop.learning.lora import Lora, adapt, merge, save_adapters
 from medloop.learning.recipes import Tuning
 from medloop.learning.segmentation.opening import Planned
@@ -25,11 +26,23 @@ from medloop.learning.tuning import HEADS, Moved, freeze, is_head, moved
 from medloop.models.architecture import SEGMENTS, Architecture, Kind
 from medloop.models.bundle import AnyPlan
 from medloop.models.classification_plan import ClassificationPlan
-from medloop.models.plan import Plan
+from medloop.models.detection_plan import DetectionPlan
+from medloop.models.plan import Plan, Task
 from medloop.models.segmentation_plan import SegmentationPlan
 
 _RATE = 5e-4  # of weights that were learnt before, unless asked for otherwise
-AnyPlanned = TypeVar("AnyPlanned", Planned, PlannedClassification)
+AnyPlanned = TypeVar("AnyPlanned", Planned, PlannedClassification, PlannedDetection)
+Buildable = SegmentationPlan | ClassificationPlan | DetectionPlan
+_ANSWERS: Mapping[Task, tuple[Kind, ...]] = {
+    Task.SEGMENTATION: SEGMENTS,
+    Task.CLASSIFICATION: (Kind.RESNET, Kind.DENSENET, Kind.VIT, Kind.EFFICIENTNET_LITE),
+    Task.DETECTION: (Kind.CENTER_UNET,),
+}
+_INPUTS: Mapping[Task, tuple[str, ...]] = {  # of a plan, beside the scaling
+    Task.SEGMENTATION: ("patch", "spacing_mm"),
+    Task.CLASSIFICATION: ("size",),
+    Task.DETECTION: ("patch", "spacing", "size"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,10 +113,11 @@ def begin(network: nn.Module, start: Start, plan: AnyPlan, seed: int) -> Begun:
     return Begun(start, loaded, moved(network), lora, made_on)
 
 
-def finish(network: nn.Module, begun: Begun, adapters: Path) -> None:
-    """Keep adapters in a file and add them to the weights for good; nothing without any."""
+def finish(network: nn.Module, begun: Begun, adapters: Path | None) -> None:
+    """Keep adapters in a file, if one is named, and add them to the weights for good."""
     if begun.lora is not None:
-        save_adapters(network, adapters, lora=begun.lora, base_sha256=begun.base_sha256)
+        if adapters is not None:
+            save_adapters(network, adapters, lora=begun.lora, base_sha256=begun.base_sha256)
         merge(network)
 
 
@@ -187,7 +201,8 @@ def plan_on(
     theirs = _architecture(base)
     if theirs.kind is Kind.FOREIGN:
         raise InputError(f"bundle {base.name} is another program's network: it only runs")
-    planned = plan({**settings, "kind": theirs.kind})
+    is_finder = theirs.kind is Kind.CENTER_UNET  # there is one kind of them, and no setting
+    planned = plan(settings if is_finder else {**settings, "kind": theirs.kind})
     recipe = planned.recipe
     rate = recipe.rate if "rate" in settings else min(recipe.rate, _RATE)
     on_base: Any = _on(recipe.plan, base, theirs, settings)  # each recipe holds its own plan
@@ -195,12 +210,12 @@ def plan_on(
 
 
 def _on(
-    plan: SegmentationPlan | ClassificationPlan,
+    plan: Buildable,
     base: Base,
     theirs: Architecture,
     settings: Mapping[str, str],
 ) -> AnyPlan:
-    if isinstance(plan, SegmentationPlan) != (theirs.kind in SEGMENTS):
+    if theirs.kind not in _ANSWERS[plan.task]:
         raise InputError(f"bundle {base.name}: {theirs.kind} does not answer {plan.task}")
     if theirs.dims != plan.architecture.dims:
         raise InputError(
@@ -213,30 +228,26 @@ def _on(
         raise InputError(f"bundle {base.name} cannot take these data: {why}") from why
     kept: dict[str, Any] = {"architecture": network}
     was = base.plan
-    if isinstance(was, SegmentationPlan | ClassificationPlan) and type(was) is type(plan):
+    if was is not None and not isinstance(was, Plan) and was.task == plan.task:
         kept |= _input(plan, was, settings)
     changed = replace(plan, **kept)
     _require_sides(changed, base)
     return changed
 
 
-def _input(
-    plan: SegmentationPlan | ClassificationPlan,
-    was: SegmentationPlan | ClassificationPlan,
-    settings: Mapping[str, str],
-) -> dict[str, Any]:
+def _input(plan: Buildable, was: Buildable, settings: Mapping[str, str]) -> dict[str, Any]:
     """Return the base's scaling, size, spacing and patch, where nothing else was asked for."""
     if plan.frame != was.frame:
         return {}
     kept: dict[str, Any] = {}
     if len(plan.channels) == len(was.channels):
         kept["intensities"] = was.intensities
-    keys = ("size",) if isinstance(was, ClassificationPlan) else ("patch", "spacing_mm")
+    keys = _INPUTS[was.task]
     return kept | {key: getattr(was, key) for key in keys if key not in settings}
 
 
-def _require_sides(plan: SegmentationPlan | ClassificationPlan, base: Base) -> None:
-    sides = plan.patch if isinstance(plan, SegmentationPlan) else plan.size
+def _require_sides(plan: Buildable, base: Base) -> None:
+    sides = plan.size if isinstance(plan, ClassificationPlan) else plan.patch
     multiple = plan.architecture.multiple[-len(sides) :]
     if any(side % m for side, m in zip(sides[-len(multiple) :], multiple, strict=True)):
         raise InputError(f"size {sides} is no multiple of {multiple}, of bundle {base.name}")

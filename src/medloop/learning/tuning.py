@@ -8,7 +8,7 @@ from typing import TypedDict
 from torch import nn
 
 # The last layers of our networks, which give the answer.
-HEADS = ("classifier.*", "classify.*", "inner.classify.*", "fc.*", "heads.*")
+HEADS = ("classifier.*", "classify.*", "inner.classify.*", "fc.*", "heads.*", "heat.*", "box.*")
 
 
 @dataclass(frozen=True, slots=True)
