@@ -143,6 +143,18 @@ def _train_options(parser: ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write the curves as TensorBoard events, under work/tensorboard",
+    )
+    parser.add_argument(
+        "--ray",
+        type=int,
+        default=0,
+        metavar="N",
+        help="train in N processes of a Ray cluster (RAY_ADDRESS, or one started here)",
+    )
+    parser.add_argument(
         "--lesions",
         type=Path,
         metavar="RUN",

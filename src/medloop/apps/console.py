@@ -35,7 +35,7 @@ def note(text: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr while the block runs, if a person is watching.
+    """Show a bar and the time left on stderr while the block runs, if a person is watching.
 
     The block calls the yielded function with (done, total).
     """
@@ -49,6 +49,7 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int
         Progress,
         TextColumn,
         TimeElapsedColumn,
+        TimeRemainingColumn,
     )
 
     columns = (
@@ -56,6 +57,8 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int, int
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)

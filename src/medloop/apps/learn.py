@@ -1,10 +1,12 @@
 """``medloop train``: thin, since learning is where the work is."""
 
+import os
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medloop.apps.bundles import find_bundle
@@ -15,7 +17,8 @@ from medloop.core.errors import ServiceError
 
 if TYPE_CHECKING:
     from medloop.learning.base import Base
-    from medloop.learning.train import AnyPlanned, Milestone
+    from medloop.learning.order import AnyPlanned
+    from medloop.learning.train import Milestone, Order
 
 
 def train(options: Namespace, here: Settings) -> Exit:
@@ -35,11 +38,12 @@ def train(options: Namespace, here: Settings) -> Exit:
     from medloop.learning.segmentation.opening import RECIPES as SEGMENT
     from medloop.learning.start import Start
     from medloop.learning.train import Order
-    from medloop.learning.train import train as learn
 
     if not options.data.exists():
         raise UsageError(f"{options.data}: no such folder or file of data")
     require_folder(options.out)
+    if options.ray:  # its processes work elsewhere
+        options.data, options.out = options.data.resolve(), options.out.resolve()
     tuning, settings = tuning_from(dict(_pair(text) for text in options.overrides))
     base = _base(options.base, here)
     planned = _plan(options, settings, base)
@@ -55,12 +59,38 @@ def train(options: Namespace, here: Settings) -> Exit:
         options.lesions,
         planned,
         Start(base, tuning),
+        tensorboard=options.tensorboard,
     )
-    if learn(order, report=_note_epoch, count=_note_read) is None:
+    made = _learnt(order, options)
+    if not _is_first():
+        return Exit.DONE
+    if made is None:
         note(f"{options.out}: folds are kept; a bundle comes with the final network")
         return Exit.DONE
     say(str(options.out))
     return Exit.DONE
+
+
+def _learnt(order: "Order", options: Namespace) -> Path | None:
+    """Train here, or on Ray; one who interrupts hears how to go on."""
+    from medloop.learning.cluster import train_on_ray
+    from medloop.learning.train import train as learn
+
+    try:
+        if options.ray:
+            return train_on_ray(order, options.ray, report=_note_epoch, tell=note)
+        if not _is_first():
+            return learn(order)
+        with progress("training") as bar:
+            return learn(order, report=_note_epoch, count=_note_read, pulse=bar, tell=note)
+    except KeyboardInterrupt:
+        note("stopped; the same command with --resume goes on from the last finished epoch")
+        raise
+
+
+def _is_first() -> bool:
+    """Whether this process speaks, among those that ``torchrun`` started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _base(name: str | None, settings: Settings) -> "Base | None":
@@ -86,6 +116,7 @@ def _plan(
     from medloop.learning.segmentation import opening as voxels
     from medloop.learning.segmentation import planning as for_voxels
     from medloop.learning.start import in_words, plan_on
+    from medloop.models.detection_plan import DetectionPlan
 
     recipe, data = options.recipe, options.data
     planned: AnyPlanned
@@ -100,9 +131,10 @@ def _plan(
                 planned = plan_on(learn, base, settings) if base else learn(settings)
                 words = for_classes.in_words(planned.recipe.plan)
             elif recipe in objects.RECIPES:
-                if base:
-                    raise UsageError(f"recipe {recipe} starts from random weights, not --from")
-                planned = objects.plan_detection(recipe, data, settings, report=count)
+                if base and not isinstance(base.plan, DetectionPlan):
+                    raise UsageError(f"--from {options.base}: no bundle that finds objects")
+                find = partial(objects.plan_detection, recipe, data, report=count)
+                planned = plan_on(find, base, settings) if base else find(settings)
                 words = for_objects.in_words(planned.recipe.plan)
             else:
                 return None
@@ -110,19 +142,31 @@ def _plan(
         for problem in wrong.problems:
             note(str(problem))
         raise
+    if _is_first():
+        _note_plan(planned, in_words(words, base))
+    return planned
+
+
+def _note_plan(planned: "AnyPlanned", words: Sequence[str]) -> None:
+    """Say what the data are, and what was decided for them."""
+    from medloop.learning.affordable import in_words as memory_in_words
+    from medloop.learning.detection.recipe import DetectionRecipe
+
     for problem in planned.problems:
         note(str(problem))
     note(planned.dataset.describe())
-    for line in in_words(words, base):
+    for line in words:
         note(line)
-    return planned
+    if not isinstance(planned.recipe, DetectionRecipe):
+        note(memory_in_words(planned.recipe))
 
 
 def _note_epoch(milestone: "Milestone") -> None:
     done = milestone.progress
     left = timedelta(seconds=round(milestone.left_s))
+    watched = "" if done.validation is None else f" validation {done.validation:.4f}"
     note(
-        f"{milestone.part} epoch {done.epoch}/{done.epochs} loss {done.loss:.4f}"
+        f"{milestone.part} epoch {done.epoch}/{done.epochs} loss {done.loss:.4f}{watched}"
         f" {done.seconds:.1f} s, {left} left"
     )
 

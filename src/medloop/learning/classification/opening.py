@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from medloop.core.errors import InputError
+from medloop.learning.affordable import affordable
 from medloop.learning.classification.batches import load_images
 from medloop.learning.classification.fingerprint import Fingerprint, class_of, fingerprint
 from medloop.learning.classification.planning import Wanted, epochs_for, plan_for
@@ -93,6 +94,7 @@ def plan_classification(
     recipe = overruled(recipe, rest, also=tuple(_PLAN_KEYS))
     if not 0 <= recipe.smoothing < 1:
         raise InputError(f"setting smoothing={recipe.smoothing} outside 0 ... 1")
+    recipe = affordable(recipe)
     sources, fold_of = dealt(dataset, facts, recipe.of_folds)
     return Planned(dataset, sources, fold_of, seen, recipe, problems)
 

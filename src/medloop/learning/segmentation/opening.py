@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medloop.core.errors import InputError
+from medloop.learning.affordable import affordable
 from medloop.learning.data.description import CaseSource, Dataset, Task
 from medloop.learning.data.survey import Problem
 from medloop.learning.opening import (
@@ -90,6 +91,8 @@ def plan_segmentation(
     if name in KNOWN:
         recipe = replace(recipe, epochs=KNOWN[name].epochs)
     recipe = overruled(recipe, rest, also=tuple(_PLAN_KEYS))
+    known = _beforehand(name) | asked
+    recipe = affordable(recipe, lambda most: _plan(seen, known | {"voxels": most}))
     sources, fold_of = dealt(dataset, facts, recipe.of_folds)
     return Planned(dataset, sources, fold_of, seen, recipe, problems)
 

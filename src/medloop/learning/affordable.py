@@ -1,0 +1,70 @@
+"""A budget of memory: fewer inputs a step, then smaller ones, until a step fits."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+from medloop.core.errors import InputError
+from medloop.learning.classification.recipe import ClassificationRecipe
+from medloop.learning.memory import machine_gb, step_gb
+from medloop.learning.segmentation.recipe import SegmentationRecipe
+from medloop.models.segmentation_plan import SegmentationPlan
+
+AnyRecipe = TypeVar("AnyRecipe", SegmentationRecipe, ClassificationRecipe)
+_FEWEST: Final = 2  # inputs a step, for batch norm
+_SHRINK: Final = 0.8
+
+
+def affordable(
+    recipe: AnyRecipe, smaller: Callable[[int], SegmentationPlan] | None = None
+) -> AnyRecipe:
+    """Lower the batch, then the patch, until a step takes no more than ``memory_gb``.
+
+    `smaller` plans anew for at most so many voxels. A recipe that fits is returned as it is.
+
+    Raises
+    ------
+    InputError
+        If the smallest step takes more.
+    """
+    limit = recipe.memory_gb or machine_gb()
+    while needed(recipe) > limit:
+        one = needed(replace(recipe, batch=1))
+        each = max(needed(replace(recipe, batch=2)) - one, 1e-9)
+        fitting = int((limit - one) / each) + 1
+        if recipe.batch > _FEWEST:
+            recipe = replace(recipe, batch=max(_FEWEST, min(fitting, recipe.batch - 1)))
+            continue
+        sides = sides_of(recipe)
+        plan = smaller(int(math.prod(sides) * _SHRINK)) if smaller else None
+        if plan is None or math.prod(plan.patch) >= math.prod(sides):
+            raise InputError(
+                f"a step of {recipe.batch} inputs of {' x '.join(map(str, sides))} takes about"
+                f" {needed(recipe):.1f} GB, of {limit:.1f} GB: set a smaller patch or size, or"
+                " width"
+            )
+        changed: Any = replace(recipe, plan=plan)  # `smaller` is given for segmentation alone
+        recipe = changed
+    return recipe
+
+
+def needed(recipe: SegmentationRecipe | ClassificationRecipe) -> float:
+    """Return what a step takes at its height, in GB."""
+    return step_gb(recipe.plan.architecture, sides_of(recipe), recipe.batch)
+
+
+def sides_of(recipe: SegmentationRecipe | ClassificationRecipe) -> tuple[int, ...]:
+    """Return the shape of an input, without channels."""
+    plan = recipe.plan
+    return plan.patch if isinstance(plan, SegmentationPlan) else plan.size
+
+
+def in_words(recipe: SegmentationRecipe | ClassificationRecipe) -> str:
+    """Say what a step takes, of what there is."""
+    limit = recipe.memory_gb or machine_gb()
+    sides = " x ".join(map(str, sides_of(recipe)))
+    return (
+        f"memory: a step of {recipe.batch} inputs of {sides} takes about"
+        f" {needed(recipe):.1f} GB of {limit:.1f} GB"
+    )
