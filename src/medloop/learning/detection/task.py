@@ -19,7 +19,7 @@ from medloop.learning.detection.figures import best_threshold, detection_figures
 from medloop.learning.detection.planning import in_words
 from medloop.learning.detection.recipe import DetectionRecipe
 from medloop.learning.detection.targets import detection_loss
-from medloop.learning.export import DetectionEnsemble, export_onnx
+from medloop.learning.export import export_finders
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches, mixed_precision
 from medloop.learning.opening import names_of, purpose_for, require_folds
@@ -115,10 +115,7 @@ class DetectionTask:
 
     def export(self, members: Sequence[nn.Module], path: Path) -> None:
         """Write the mean of the networks' answers as ONNX, for windows of the patch."""
-        plan = self.recipe.plan
-        example = torch.zeros(1, len(plan.channels), *plan.patch)
-        ensemble = DetectionEnsemble(members)
-        export_onnx(ensemble, path, outputs=("heat", "box"), example=example)
+        export_finders(members, self.recipe.plan, path)
 
 
 class TorchPredictor:
