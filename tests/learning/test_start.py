@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -22,6 +23,7 @@ from medloop.learning.recipes import Tuning  # noqa: E402
 from medloop.learning.segmentation.opening import plan_segmentation  # noqa: E402
 from medloop.learning.start import Start, begin, plan_on  # noqa: E402
 from medloop.learning.train import Order, train  # noqa: E402
+from medloop.learning.unfold import settle  # noqa: E402
 from medloop.models.architecture import Architecture, Kind, center_unet, unet  # noqa: E402
 from medloop.models.bundle import ADAPTER, NETWORK, WEIGHTS, load_bundle, seal  # noqa: E402
 from medloop.models.classify import classify  # noqa: E402
@@ -246,14 +248,50 @@ def test_weights_of_bundles_without_a_network_are_read_from_onnx(made, tmp_path)
     assert 0 < largest < 10
 
 
-@slow
-def test_folded_norms_cannot_be_had_back(made, tmp_path):
-    copy = tmp_path / "old"
+@pytest.fixture(scope="module")
+def old(made, tmp_path_factory):
+    """Copy the bundle as one without its network: norms are folded into convolutions."""
+    copy = tmp_path_factory.mktemp("old") / "old"
     shutil.copytree(made.folder, copy, ignore=shutil.ignore_patterns("work", NETWORK))
     seal(copy)
-    old = open_base(load_bundle(copy))
-    with pytest.raises(InputError, match="norms are folded"):
-        put(build(SMALL), old, keeps_head=True)
+    return open_base(load_bundle(copy))
+
+
+def some_images():
+    pictures = [a_picture(n, is_ring=n % 2 == 0) for n in range(24)]
+    return (torch.tensor(np.stack(pictures))[:, None].float() - 85) / 50
+
+
+@slow
+def test_norms_that_were_folded_are_put_back_and_no_answer_changes(made, base, old):
+    images = some_images()
+    before, after = build(SMALL), build(SMALL)
+    put(before, base, keeps_head=True)
+    norms = put(after, old, keeps_head=True).norms
+    assert len(norms) == len([n for n in before.state_dict() if n.endswith("running_var")])
+    with torch.no_grad():
+        wanted = before.eval()(images)
+        torch.testing.assert_close(after.eval()(images), wanted, rtol=0.02, atol=0.02)
+        settle(after, norms, [images])
+        torch.testing.assert_close(after.eval()(images), wanted, rtol=0.02, atol=0.02)
+        torch.testing.assert_close(after.train()(images), wanted, rtol=0.05, atol=0.05)
+    scale = after.bn1.weight / after.bn1.running_var.sqrt()
+    torch.testing.assert_close(scale, torch.ones(8), rtol=0, atol=0.01)
+
+
+@slow
+def test_adapters_on_folded_norms_are_merged_into_the_bundle_training_made(old, data, tmp_path):
+    out = train(tuned(old, data, tmp_path / "out", adapt="lora", rank=1))
+    assert load_bundle(out).card["training"]["start"]["norms_put_back"] > 5
+    merged = merged_bundle(out / ADAPTER, old, tmp_path / "merged")
+    assert merged.sha256 == load_bundle(out).sha256
+
+
+@slow
+def test_a_part_that_is_lacking_is_refused(base):
+    state = {k: v for k, v in base.state.items() if not k.startswith("layer2.0.conv1")}
+    with pytest.raises(InputError, match=r"no layer2\.0\.conv1\.weight"):
+        put(build(SMALL), replace(base, state=state), keeps_head=True)
 
 
 def test_a_part_of_random_weights_is_not_worth_tuning(data):

@@ -1,8 +1,8 @@
 """Weights to start from: those of a bundle, or ImageNet's.
 
 A bundle trained here has the weights of its first network in ``network.safetensors``. Of any
-other bundle the ONNX file is read, as far as its parts kept their names; a batch norm that was
-folded into its convolution cannot be had back, and a network with such norms is refused.
+other bundle the ONNX file is read, as far as its parts kept their names; batch norms that were
+folded into convolutions are put back (`unfold`).
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.tasks import imagenet_file
 from medloop.learning.tuning import is_head
+from medloop.learning.unfold import folded_norms, neutral
 from medloop.models.bundle import HASHES, NETWORK, WEIGHTS, AnyPlan, Bundle, sha256_of
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.detection_plan import DetectionPlan
@@ -63,6 +64,7 @@ class Loaded:
 
     parameters: int
     fresh: tuple[str, ...]
+    norms: tuple[str, ...] = ()  # put back where they had been folded, yet to `settle`
 
 
 def open_base(bundle: Bundle) -> Base:
@@ -127,7 +129,9 @@ def put(network: nn.Module, base: Base, *, keeps_head: bool) -> Loaded:
     InputError
         If anything else differs.
     """
-    own, theirs = network.state_dict(), {_bare(k): v for k, v in base.state.items()}
+    own, theirs = network.state_dict(), dict(base.state)
+    norms = tuple(folded_norms(network, theirs))
+    theirs = {_bare(k): v for k, v in (theirs | neutral(network, theirs)).items()}
     first = _first_layer(network)
     taken: dict[str, Tensor] = {}
     for name, now in own.items():
@@ -142,7 +146,7 @@ def put(network: nn.Module, base: Base, *, keeps_head: bool) -> Loaded:
     network.load_state_dict(own | taken)
     sizes = {name: part.numel() for name, part in network.named_parameters()}
     loaded = sum(size for name, size in sizes.items() if name in taken)
-    return Loaded(loaded, tuple(name for name in sizes if name not in taken))
+    return Loaded(loaded, tuple(name for name in sizes if name not in taken), norms)
 
 
 def keeps_head(mine: AnyPlan, base: AnyPlan | None) -> bool:
@@ -232,8 +236,8 @@ def _lacks(base: Base, name: str) -> str:
     if base.read_from != WEIGHTS:
         return f"bundle {base.name} has no {name}: its network is another"
     return (
-        f"bundle {base.name} has no {NETWORK}, and its {WEIGHTS} no {name} (norms are folded"
-        " into convolutions there): train it again, or start from its training's folder"
+        f"bundle {base.name} has no {NETWORK}, and its {WEIGHTS} no {name}: train it again, or"
+        " start from its training's folder"
     )
 
 

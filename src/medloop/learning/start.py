@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,10 +20,12 @@ from medloop.learning.base import (
 )
 from medloop.learning.classification.opening import Planned as PlannedClassification
 from medloop.learning.detection.opening import Planned as PlannedDetection
+from medloop.learning.loop import Batches
 from medloop.learning.lora import Lora, adapt, merge, save_adapters
 from medloop.learning.recipes import Tuning
 from medloop.learning.segmentation.opening import Planned
 from medloop.learning.tuning import HEADS, Moved, freeze, is_head, moved
+from medloop.learning.unfold import settle
 from medloop.models.architecture import SEGMENTS, Architecture, Kind
 from medloop.models.bundle import AnyPlan
 from medloop.models.classification_plan import ClassificationPlan
@@ -30,6 +33,7 @@ from medloop.models.detection_plan import DetectionPlan
 from medloop.models.plan import Plan, Task
 from medloop.models.segmentation_plan import SegmentationPlan
 
+_SETTLED = 4  # batches that norms are measured on
 _RATE = 5e-4  # of weights that were learnt before, unless asked for otherwise
 AnyPlanned = TypeVar("AnyPlanned", Planned, PlannedClassification, PlannedDetection)
 Buildable = SegmentationPlan | ClassificationPlan | DetectionPlan
@@ -103,6 +107,7 @@ def begin(network: nn.Module, start: Start, plan: AnyPlan, seed: int) -> Begun:
             f"setting adapt={tuning.adapt} needs weights to start from: --from BUNDLE"
         )
     whole = (*HEADS, *(n for n in (loaded.fresh if loaded else ()) if not is_head(n)))
+    whole += tuple(f"{norm}.*" for norm in (loaded.norms if loaded else ()))  # of these data
     if tuning.adapt == "head":
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(is_head(name) or name in whole)
@@ -111,6 +116,13 @@ def begin(network: nn.Module, start: Start, plan: AnyPlan, seed: int) -> Begun:
     adapt(network, lora, np.random.default_rng(seed))
     made_on = (base or imagenet_base(variant_of(plan))).sha256
     return Begun(start, loaded, moved(network), lora, made_on)
+
+
+def settle_norms(network: nn.Module, begun: Begun, batches: Batches, seed: int) -> None:
+    """Measure norms that were put back on the first images to learn from; often none."""
+    if begun.loaded is not None and begun.loaded.norms:
+        drawn = batches(np.random.default_rng(seed))
+        settle(network, begun.loaded.norms, (batch[0] for batch in islice(drawn, _SETTLED)))
 
 
 def finish(network: nn.Module, begun: Begun, adapters: Path | None) -> None:
@@ -145,6 +157,7 @@ def told(begun: Begun) -> dict[str, Any]:
             "sha256": base.bundle_sha256,
             "read_from": base.read_from,
             "parameters_taken": begun.loaded.parameters,
+            "norms_put_back": len(begun.loaded.norms),
             "new": sorted({name.rpartition(".")[0] for name in begun.loaded.fresh}),
         }
     return out

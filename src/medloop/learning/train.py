@@ -38,7 +38,7 @@ from medloop.learning.recipes import SHIPS, Recipe
 from medloop.learning.second import Second, open_second
 from medloop.learning.segmentation.opening import Planned, open_segmentation
 from medloop.learning.shipping import make_bundle
-from medloop.learning.start import begin, finish
+from medloop.learning.start import begin, finish, settle_norms
 from medloop.learning.tasks import GradingTask, open_task
 from medloop.learning.watch import apart, mean_loss
 
@@ -268,6 +268,7 @@ def _network(
     if recipe.patience:
         chosen, watched = apart(chosen, task.folds(recipe.of_folds))
     batches, steps = task.batches(chosen)
+    settle_norms(network, begun, batches, order.seed)
     schedule = Schedule(
         recipe.epochs,
         steps,
@@ -295,7 +296,7 @@ def _network(
     with enough_memory(part, _ADVICE):
         trained = fit(network, batches, task.loss, schedule, run, ears.report)
     trained.cpu()
-    finish(trained, begun, adapter_path(order, part))
+    finish(trained, begun, adapter_path(order, part) if order.ranks.is_first else None)
     if recorder is not None:
         save_whole(trained.state_dict(), path)
         checkpoint.unlink(missing_ok=True)
