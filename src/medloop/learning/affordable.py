@@ -41,7 +41,7 @@ def affordable(
         if plan is None or math.prod(plan.patch) >= math.prod(sides):
             raise InputError(
                 f"a step of {recipe.batch} inputs of {' x '.join(map(str, sides))} takes about"
-                f" {needed(recipe):.1f} GB, of {limit:.1f} GB: set a smaller patch or size, or"
+                f" {needed(recipe):.2f} GB, of {limit:.2f} GB: set a smaller patch or size, or"
                 " width"
             )
         changed: Any = replace(recipe, plan=plan)  # `smaller` is given for segmentation alone
@@ -66,5 +66,5 @@ def in_words(recipe: SegmentationRecipe | ClassificationRecipe) -> str:
     sides = " x ".join(map(str, sides_of(recipe)))
     return (
         f"memory: a step of {recipe.batch} inputs of {sides} takes about"
-        f" {needed(recipe):.1f} GB of {limit:.1f} GB"
+        f" {needed(recipe):.2f} GB of {limit:.2f} GB"
     )

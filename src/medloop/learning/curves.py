@@ -111,6 +111,7 @@ def draw_curves(out: Path) -> Path | None:
         if seen:
             label = f"{part}, validation"
             axes.plot(*zip(*seen, strict=True), color=ink, linestyle="--", label=label)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     beside = out / f"{DRAWN}.part"
