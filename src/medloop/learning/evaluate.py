@@ -20,11 +20,13 @@ from medloop.learning.evaluating.sections import record_of
 from medloop.learning.evaluating.tasks import (
     Wanted,
     measure_classification,
+    measure_detection,
     measure_segmentation,
 )
 from medloop.learning.keep import write_text
 from medloop.models.bundle import Bundle
 from medloop.models.classification_plan import ClassificationPlan
+from medloop.models.detection_plan import DetectionPlan
 from medloop.models.plan import Plan
 
 __all__ = ["Evaluation", "Wanted", "evaluate", "measure"]
@@ -88,6 +90,9 @@ def _of_task(
     if isinstance(bundle.plan, ClassificationPlan):
         chosen = choose(bundle, data, Labels.CLASSIFICATION, split=split, by=wanted.by)
         return measure_classification(bundle, chosen, wanted, report)
+    if isinstance(bundle.plan, DetectionPlan):
+        chosen = choose(bundle, data, Labels.DETECTION, split=split, by=wanted.by)
+        return measure_detection(bundle, chosen, wanted, report)
     bundle.segmentation_plan  # noqa: B018 (another kind is refused in one line)
     chosen = choose(bundle, data, Labels.SEGMENTATION, split=split, by=wanted.by)
     return measure_segmentation(bundle, chosen, wanted, report)

@@ -46,6 +46,10 @@ class Curve:
     across: str = ""
     up: str = ""
     points: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    steps: Sequence[tuple[float, str]] = ()  # places across and what stands below them
+    bands: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float]]] = field(
+        default_factory=dict
+    )  # x, low, high, by line
 
 
 @dataclass(frozen=True, slots=True, eq=False)

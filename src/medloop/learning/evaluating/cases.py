@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from jaxtyping import Int, Shaped
 from numpy import ndarray
 
 from medloop.core.errors import InputError
-from medloop.learning.data.description import CaseSource, Dataset, Task
+from medloop.learning.data.description import CaseSource, Dataset, Shapes, Task
 from medloop.learning.data.recognize import open_dataset
 from medloop.learning.evaluating.parts import groups_of
 from medloop.models.bundle import Bundle
@@ -74,6 +74,9 @@ def choose(
         If the data are for something else, there is no such part, or no such column.
     """
     dataset = open_dataset(data)
+    labels = [case.label for case in dataset.cases if case.label is not None]
+    if task is Task.DETECTION and labels and all(isinstance(x, Shapes) for x in labels):
+        dataset = replace(dataset, task=task)  # outlines have boxes, too
     if dataset.task is not task:
         raise InputError(
             f"{dataset.name}: {dataset.layout} is for {dataset.task}; bundle {bundle.name} is"
@@ -142,6 +145,20 @@ def match_classes(
         return tuple(range(len(ours))), ()
     pairs = ", ".join(f"{a} as {b}" for a, b in zip(dataset.classes, classes, strict=True))
     return tuple(range(len(ours))), (f"classes were matched by order, not by name: {pairs}",)
+
+
+def class_number(dataset: Dataset, value: int) -> int:
+    """Return the number of the class that a value stands for, 0 for the first.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    for number, values in enumerate(dataset.classes.values()):
+        if value in values:
+            return number
+    raise InputError(f"value {value} is of no class of {dataset.name}")
 
 
 def fitted(image: Shaped[ndarray, "c ..."], channels: int) -> Shaped[ndarray, "c ..."]:

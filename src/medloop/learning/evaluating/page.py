@@ -33,12 +33,13 @@ h1 { font-size: 1.6rem; line-height: 1.25; color: var(--accent); margin: 0 0 .8r
 h2 { font-size: 1.05rem; color: var(--accent); margin: 0 0 .4rem; }
 section { margin: 2rem 0 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid var(--line); padding: .28rem .9rem .28rem 0;
+th, td { white-space: nowrap; border-bottom: 1px solid var(--line);
+  padding: .28rem .9rem .28rem 0;
   text-align: right; vertical-align: top; }
 th { color: var(--soft); font-weight: 600; }
 th:first-child, td:first-child { text-align: left; }
 .about { font-size: .9rem; }
-.about td { text-align: left; border: 0; padding: .05rem 1.2rem .05rem 0;
+.about td { white-space: normal; text-align: left; border: 0; padding: .05rem 1.2rem .05rem 0;
   overflow-wrap: anywhere; }
 .about td:first-child { color: var(--soft); white-space: nowrap; }
 .soft, .note { color: var(--soft); font-size: .87rem; }
@@ -60,7 +61,7 @@ th:first-child, td:first-child { text-align: left; }
 .counts th:first-child { text-align: right; }
 .wide { overflow-x: auto; }
 svg { max-width: 100%; height: auto; font-family: inherit; }
-figure { margin: 0; max-width: 20rem; }
+figure { margin: 0; max-width: 18rem; }
 figure img { width: 100%; image-rendering: auto; background: #000; display: block; }
 figcaption { font-size: .87rem; color: var(--soft); margin-top: .2rem;
   overflow-wrap: anywhere; }
@@ -185,11 +186,11 @@ def _cell(row: Row | None, language: Language) -> str:
 
 
 def _sections(blocks: Sequence[Block], language: Language) -> list[str]:
-    """Write each block; neighboring curves and scatters stand side by side."""
+    """Write each block; neighboring plots stand side by side."""
     parts: list[str] = []
     beside: list[str] = []
     for block in blocks:
-        if isinstance(block, Curve | Scatter):
+        if isinstance(block, Curve | Scatter | Spread | Forest):
             beside.append(_block(block, language))
             continue
         if beside:
@@ -219,7 +220,7 @@ def _block(block: Block, language: Language) -> str:
         case Forest():
             of = f" · {say(block.of, language)}" if block.of else ""
             unit = f" ({block.unit})" if block.unit else ""
-            grouped = say("by_group", language, column=block.title)
+            grouped = say("by_group", language, column=say(block.title, language))
             title = f"{grouped}: {say(block.key, language)}{of}{unit}"
             body = plots.forest(block, language)
         case Listing():

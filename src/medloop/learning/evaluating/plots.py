@@ -40,9 +40,12 @@ class _Frame:
 def curve(plot: Curve, language: Language) -> str:
     """Draw lines over the unit square."""
     frame = _Frame(300, 300)
-    marks = [_grid(frame, (0, 0.25, 0.5, 0.75, 1), (0, 0.25, 0.5, 0.75, 1))]
+    quarters = (0, 0.25, 0.5, 0.75, 1)
+    marks = [_grid(frame, () if plot.steps else quarters, quarters)]
+    marks += [_upright_line(frame, x, label) for x, label in plot.steps]
     if plot.diagonal:
         marks.append(_diagonal(frame))
+    marks += [_band(frame, *band, ink(n)) for n, band in enumerate(plot.bands.values())]
     for n, (x, y) in enumerate(plot.lines.values()):
         inside = [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(a + b)]
         marks.append(_path(frame, inside, ink(n)))
@@ -87,8 +90,8 @@ def scatter(plot: Scatter, language: Language) -> str:
         marks.extend(_dot(frame, x, y, ink(n), 3, opacity=0.55) for x, y in pairs)
     unit = f" ({plot.unit})" if plot.unit else ""
     names = (say(plot.across, language) + unit, say(plot.up, language) + unit)
-    marks.append(_axis_names(frame, *names, language))
-    return _svg(frame, marks, left=64, bottom=44)
+    marks.append(_axis_names(frame, *names, language, aside=56))
+    return _svg(frame, marks, left=72, bottom=44)
 
 
 def forest(plot: Forest, language: Language) -> str:
@@ -96,7 +99,7 @@ def forest(plot: Forest, language: Language) -> str:
     shown = [f for f in plot.figures if math.isfinite(f.value)]
     ends = [v for f in shown for v in (f.value, f.low, f.high) if math.isfinite(v)]
     steps = ticks(min(ends, default=0.0), max(ends, default=1.0))
-    names = [f"{f.name} (n = {f.cases})" for f in plot.figures]
+    names = [f"{say(f.name, language)} (n = {f.cases})" for f in plot.figures]
     frame = _Frame(300, 26 * max(1, len(names)), (steps[0], steps[-1]), (0, 1))
     marks = [_grid(frame, steps, ())]
     for n, (name, figure) in enumerate(zip(names, plot.figures, strict=True)):
@@ -130,12 +133,13 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     return [round(n * step, 12) for n in range(first, max(last, first + 1) + 1)]
 
 
-def short(value: float) -> str:
-    """Write a number as an axis does: 0.95, 12, 3.1, 1500."""
-    size = abs(value)
-    if size >= 100 or value == int(value):
-        return f"{value:.0f}"
-    return f"{value:.2f}".rstrip("0") if size < 10 else f"{value:.1f}"
+def short(value: float, step: float = 0.01) -> str:
+    """Write a number as an axis does: no more decimals than its steps need."""
+    decimals = max(0, math.ceil(-math.log10(step) - 1e-9)) if step > 0 else 2
+    if decimals and abs(step * 10**decimals - round(step * 10**decimals)) > 1e-6:
+        decimals += 1  # steps of 0.025
+    text = f"{value:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _thinned(values: Sequence[_T]) -> Sequence[_T]:
@@ -147,16 +151,35 @@ def _thinned(values: Sequence[_T]) -> Sequence[_T]:
 def _grid(frame: _Frame, across: Sequence[float], up: Sequence[float]) -> str:
     w, h = frame.width, frame.height
     parts = []
+    wide, tall = _step(across), _step(up)
     for value in across:
         x = frame.across(value)
         parts.append(f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{h}" stroke="{_LINE}"/>')
-        parts.append(_label(x, h + 16, short(value), "middle"))
+        parts.append(_label(x, h + 16, short(value, wide), "middle"))
     for value in up:
         y = frame.down(value)
         parts.append(f'<line x1="0" y1="{y:.1f}" x2="{w}" y2="{y:.1f}" stroke="{_LINE}"/>')
-        parts.append(_label(-7, y + 4, short(value), "end"))
+        parts.append(_label(-7, y + 4, short(value, tall), "end"))
     edge = f'<rect x="0" y="0" width="{w}" height="{h}" fill="none" stroke="#aab4bb"/>'
     return "".join(parts) + edge
+
+
+def _step(values: Sequence[float]) -> float:
+    return abs(values[1] - values[0]) if len(values) > 1 else 0.01
+
+
+def _upright_line(frame: _Frame, value: float, label: str) -> str:
+    x, h = frame.across(value), frame.height
+    line = f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{h}" stroke="{_LINE}"/>'
+    return line + _label(x, h + 16, label, "middle")
+
+
+def _band(
+    frame: _Frame, x: Sequence[float], low: Sequence[float], high: Sequence[float], color: str
+) -> str:
+    edge = [*zip(x, low, strict=True), *reversed([*zip(x, high, strict=True)])]
+    drawn = " ".join(f"{frame.across(a):.1f},{frame.down(b):.1f}" for a, b in edge)
+    return f'<polygon points="{drawn}" fill="{color}" opacity=".14"/>'
 
 
 def _diagonal(frame: _Frame) -> str:
@@ -223,7 +246,9 @@ def number(value: float) -> str:
     return f"{value:.0f}" if size >= 1000 else f"{value:.1f}" if size >= 10 else f"{value:.3f}"
 
 
-def _axis_names(frame: _Frame, across: str, up: str, language: Language) -> str:
+def _axis_names(
+    frame: _Frame, across: str, up: str, language: Language, *, aside: int = 36
+) -> str:
     parts = []
     if across:
         text = say(across, language)
@@ -231,7 +256,7 @@ def _axis_names(frame: _Frame, across: str, up: str, language: Language) -> str:
     if up:
         middle = frame.height / 2
         parts.append(
-            f'<g transform="translate(-36 {middle}) rotate(-90)">'
+            f'<g transform="translate({-aside} {middle}) rotate(-90)">'
             f"{_label(0, 0, say(up, language), 'middle')}</g>"
         )
     return "".join(parts)

@@ -96,13 +96,14 @@ def compared(
     return (listing,), {"against": {"bundle": other, "figures": record}}
 
 
-def worst(table: CaseTable, columns: int) -> Listing:
-    """Show the first cases of the table, with its first columns."""
+def worst(table: CaseTable, heads: Mapping[str, str]) -> Listing:
+    """Show the first cases of the table; `heads` are columns and what the page calls them."""
+    columns = [table.heads.index(name) for name in heads]
     rows = [
-        [cell if isinstance(cell, str) else number(cell) for cell in row[:columns]]
+        [cell if isinstance(cell := row[n], str) else number(cell) for n in columns]
         for row in table.rows[:_WORST]
     ]
-    return Listing("worst_cases", table.heads[:columns], rows, "worst_note")
+    return Listing("worst_cases", tuple(heads.values()), rows, "worst_note")
 
 
 def left_out(unreadable: Mapping[int, str], names: Sequence[str]) -> tuple[str, ...]:

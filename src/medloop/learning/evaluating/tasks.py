@@ -7,6 +7,7 @@ import numpy as np
 
 from medloop.core.errors import InputError
 from medloop.learning.evaluating import classification as classes
+from medloop.learning.evaluating import detection as objects
 from medloop.learning.evaluating import segmentation as voxels
 from medloop.learning.evaluating.blocks import Block, Evaluation, Row, Scatter, Spread
 from medloop.learning.evaluating.cases import Chosen, Count, match_classes
@@ -24,6 +25,7 @@ from medloop.models.bundle import Bundle
 from medloop.models.evidence import SecondReader
 from medloop.models.predict import open_predictor
 
+_MOST_SHOWN = 6  # classes of the worst cases
 _SEED = 0  # of the draws: the same data and bundle give the same bytes
 
 
@@ -86,7 +88,10 @@ def measure_segmentation(
         )
         blocks, record = [*told, *blocks], {**record, **more}
     table = voxels.case_table(found, chosen)
-    blocks += [*groups, worst(table, _columns(table.heads, len(chosen.groups)))]
+    shown = {"case": "case", **{column: column for column in chosen.groups}}
+    shown |= {"mean_dice": "mean_dice"} if len(found.classes) > 1 else {}
+    shown |= {f"dice_{name}": f"Dice · {name}" for name in found.classes[:_MOST_SHOWN]}
+    blocks += [*groups, worst(table, shown)]
     blocks.append(worst_pictures(plan, predictor, found, chosen, numbers))
     return (
         Evaluation(
@@ -140,12 +145,66 @@ def measure_classification(
             classes.compare(found, again, chosen, rng), other.name, wanted.language
         )
         blocks, record = [*told, *blocks], {**record, **more}
-    blocks += [*groups, worst(table, len(table.heads) - len(found.classes))]
+    shown = {"case": "case", **{column: column for column in chosen.groups}}
+    shown |= {"true": "true_class", "given": "given_class", "p_true": "p_true"}
+    blocks += [*groups, worst(table, shown)]
     return (
         Evaluation(
             (*rows, *decision.rows),
             (*blocks, *omission(omitted)),
             (*warnings, *chosen.warnings, *decision.warnings, *_omitted(omitted)),
+            headline,
+            table,
+            {"classes": list(found.classes), **record},
+            omitted,
+        ),
+        chosen,
+    )
+
+
+def measure_detection(
+    bundle: Bundle, chosen: Chosen, wanted: Wanted, report: Count
+) -> tuple[Evaluation, Chosen]:
+    """Measure a network that finds objects; return the cases that were measured, too.
+
+    Raises
+    ------
+    InputError
+        If classes do not match, no case can be measured, or the other bundle does not answer.
+    """
+    rng = np.random.default_rng(_SEED)
+    plan = bundle.detection_plan
+    numbers, warnings = match_classes(plan.classes, chosen.dataset, bundle.name)
+    found = objects.run(plan, open_predictor(bundle), chosen, numbers, report)
+    omitted = left_out(found.unreadable, chosen.names)
+    chosen = chosen.without(tuple(found.unreadable))
+    if not any(found.findings):
+        raise InputError(f"{chosen.dataset.name} has no object in {len(chosen.cases)} cases")
+    rows, headline = objects.figures(found, chosen, rng)
+    key = objects.keys_of(found)[0]
+    first = [Row(key, rows[0].figure, name) for name in found.classes]
+    groups, record = by_groups(lambda n: objects.summary(found, n), first, chosen, rng)
+    blocks: list[Block] = [*objects.curves(found, rng), objects.counted(found)]
+    if wanted.against is not None:
+        other = wanted.against
+        there, _ = match_classes(other.detection_plan.classes, chosen.dataset, other.name)
+        again = objects.run(other.detection_plan, open_predictor(other), chosen, there, report)
+        _require_all(again.unreadable, chosen, other)
+        if again.classes != found.classes:
+            raise InputError(f"bundle {other.name} has other classes than {bundle.name}")
+        told, more = compared(
+            objects.compare(found, again, chosen, rng), other.name, wanted.language
+        )
+        blocks, record = [*told, *blocks], {**record, **more}
+    table = objects.case_table(found, chosen)
+    blocks += [*groups, worst(table, {head: head for head in table.heads})]
+    counts = dict(zip(found.classes, found.findings, strict=True))
+    record = {"objects": counts, "threshold": found.threshold, **record}
+    return (
+        Evaluation(
+            rows,
+            (*blocks, *omission(omitted)),
+            (*warnings, *chosen.warnings, *_omitted(omitted)),
             headline,
             table,
             {"classes": list(found.classes), **record},
@@ -175,11 +234,6 @@ def _case_plots(found: voxels.Segmented) -> tuple[Block, ...]:
             unit,
         ),
     )
-
-
-def _columns(heads: Sequence[str], groups: int) -> int:
-    """Columns of cases.csv that the page has room for."""
-    return min(len(heads), groups + 6)
 
 
 def _omitted(lines: Sequence[str]) -> tuple[str, ...]:
