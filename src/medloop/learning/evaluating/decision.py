@@ -191,7 +191,7 @@ def _bins(bins: Reliability) -> Listing:
         )
         for n in range(count)
     ]
-    return Listing("bins", ("stated", "cases", "stated", "seen"), rows)
+    return Listing("bins", ("range", "cases", "stated", "seen"), rows)
 
 
 def _point(

@@ -76,7 +76,7 @@ def spread(plot: Spread, language: Language) -> str:
         if values:
             marks.append(_box(frame, np.percentile(values, (25, 50, 75)).tolist(), middle))
     marks.append(_axis_names(frame, plot.unit, "", language))
-    return _svg(frame, marks, left=_room(known), bottom=40 if plot.unit else 24)
+    return _svg(frame, marks, left=_room(known), bottom=40 if plot.unit else 24, right=28)
 
 
 def scatter(plot: Scatter, language: Language) -> str:

@@ -102,6 +102,7 @@ BOOK: Mapping[str, tuple[str, str]] = {
         "真实类别（行）与判定类别（列）",
     ),
     "bins": ("Cases behind the calibration curve", "校准曲线各区间例数"),
+    "range": ("range", "区间"),
     "operating_point": ("Operating point", "工作点"),
     "threshold": ("Threshold", "阈值"),
     "chosen": ("chosen point", "所选工作点"),
