@@ -61,7 +61,9 @@ def evaluate(
         measured, count = measure_photographs(
             bundle, data, split=split, second=wanted.second, report=report
         )
-        about = {"photographs": f"{count}" + (f", part {split}" if split else "")}
+        about: Mapping[str, str] = {
+            "photographs": f"{count}" + (f", part {split}" if split else "")
+        }
         stated: dict[str, Any] = {"cases": count, "split": split}
     else:
         measured, chosen = _of_task(bundle, data, split, wanted, report)
