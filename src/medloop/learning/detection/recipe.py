@@ -30,9 +30,6 @@ class DetectionRecipe:
     minutes
         A network may take; a few steps are timed, and `epochs` and `steps` follow. 0 for those
         of the recipe.
-    memory_gb
-        A step may take; 0 for most of what the machine, or its GPU, has. It decides `batch`
-        and the plan where these ask for more.
     folds, of_folds, final, ship
         As in `recipes.Recipe`.
     """
@@ -58,4 +55,3 @@ class DetectionRecipe:
     patience: int = 0
     precision: str = "auto"
     minutes: float = 0.0
-    memory_gb: float = 0.0
