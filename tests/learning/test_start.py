@@ -136,6 +136,12 @@ def test_adapters_on_the_bundle_they_were_made_on_are_the_bundle_training_made(
 
 
 @slow
+def test_whoever_may_read_the_card_may_read_the_weights(adapted):
+    wanted = (adapted / "card.toml").stat().st_mode
+    assert {(adapted / name).stat().st_mode for name in (ADAPTER, NETWORK)} == {wanted}
+
+
+@slow
 def test_adapters_are_refused_on_weights_they_were_not_made_on(base, adapted, tmp_path):
     other = replace(base, sha256="cd" * 32)
     with pytest.raises(InputError, match=r"not cdcdcdcdcdcd"):

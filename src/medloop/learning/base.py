@@ -171,12 +171,12 @@ def save_network(network: nn.Module, path: Path) -> None:
         If it cannot be written.
     """
     from safetensors import SafetensorError  # noqa: PLC0415 (only here)
-    from safetensors.torch import save_file  # noqa: PLC0415
+    from safetensors.torch import save  # noqa: PLC0415
 
     state = {name: _halved(part.detach().cpu()) for name, part in network.state_dict().items()}
     part = path.with_name(path.name + ".part")
     try:
-        save_file(state, part)
+        part.write_bytes(save(state))  # with the rights any file has
         part.replace(path)
     except (OSError, SafetensorError) as why:
         raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why

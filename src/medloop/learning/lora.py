@@ -163,7 +163,7 @@ def annotate_adapters(source: Path, target: Path, notes: Mapping[str, str]) -> N
 
 def _write(adapters: Adapters, path: Path) -> None:
     from safetensors import SafetensorError  # noqa: PLC0415 (only for adapters)
-    from safetensors.torch import save_file  # noqa: PLC0415
+    from safetensors.torch import save  # noqa: PLC0415
 
     about = {
         "base_sha256": adapters.base_sha256,
@@ -173,7 +173,7 @@ def _write(adapters: Adapters, path: Path) -> None:
     part = path.with_name(path.name + ".part")
     try:
         text = json.dumps(about, sort_keys=True)  # one entry: several have no fixed order
-        save_file(dict(adapters.state), part, metadata={_ABOUT: text})
+        part.write_bytes(save(dict(adapters.state), metadata={_ABOUT: text}))
         part.replace(path)
     except (OSError, SafetensorError) as why:
         raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why
