@@ -87,4 +87,6 @@ def test_pictures_are_planned_in_pixels(tmp_path):
     plan = planned.recipe.plan
     assert (plan.frame, plan.spacing, plan.most_overlap) == (PICTURES, (1.0, 1.0), 0.5)
     assert plan.classes == ("disc", "square")
+    (problem,) = planned.problems
+    assert problem.text == "2 of 8 cases have no object"
     assert plan_for(CT).frame == VOLUMES

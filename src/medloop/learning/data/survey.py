@@ -30,6 +30,7 @@ from medloop.learning.data.labels import Boxes, read_boxes, read_mask
 from medloop.learning.data.pixels import Image, read_image
 
 Progress = Callable[[int, int], None]
+NO_OBJECT: Final = "no object is labelled"
 _MOST_NAMED: Final = 6
 
 
@@ -280,7 +281,7 @@ def _objects(
     if empty:
         problems.append(Problem(Severity.ERROR, file, f"{empty} objects have no extent"))
     if not len(middle):
-        problems.append(Problem(Severity.WARNING, file, "no object is labelled"))
+        problems.append(Problem(Severity.WARNING, file, NO_OBJECT))
     table = np.column_stack([boxes.edges[:, 0], boxes.edges[:, 1], boxes.values])
     return digest_of(table), counts, problems
 

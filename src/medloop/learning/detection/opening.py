@@ -8,7 +8,7 @@ from typing import Any
 from medloop.core.errors import InputError
 from medloop.learning.data.description import Balls, CaseSource, Dataset, Shapes, Task
 from medloop.learning.data.recognize import open_dataset
-from medloop.learning.data.survey import Problem
+from medloop.learning.data.survey import NO_OBJECT, Problem, Severity
 from medloop.learning.detection.batches import load_cases
 from medloop.learning.detection.fingerprint import Fingerprint, fingerprint
 from medloop.learning.detection.planning import Budget, Wanted, plan_for
@@ -74,7 +74,7 @@ def plan_detection(
     recipe = DetectionRecipe(name, _plan(seen, asked))
     recipe = overruled(recipe, rest, also=tuple(_PLAN_KEYS))
     sources, fold_of = dealt(dataset, facts, recipe.of_folds)
-    return Planned(dataset, sources, fold_of, seen, recipe, problems)
+    return Planned(dataset, sources, fold_of, seen, recipe, _in_short(dataset, problems))
 
 
 def open_detection(
@@ -93,6 +93,16 @@ def _as_objects(dataset: Dataset) -> Dataset:
     if labels and all(isinstance(label, Shapes | Balls) for label in labels):
         return replace(dataset, task=Task.DETECTION)
     return dataset
+
+
+def _in_short(dataset: Dataset, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Say in one line how many cases have no object: it is no fault of theirs."""
+    told = tuple(problem for problem in problems if problem.text != NO_OBJECT)
+    empty = len(problems) - len(told)
+    if not empty:
+        return told
+    text = f"{empty} of {len(dataset.cases)} cases have no object"
+    return (*told, Problem(Severity.WARNING, dataset.name, text))
 
 
 def _plan(seen: Fingerprint, given: dict[str, Any]) -> DetectionPlan:
