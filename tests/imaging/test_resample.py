@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -72,3 +73,18 @@ def test_a_part_of_the_rows_is_that_part_of_the_whole():
     for size in ((9, 7, 5), (20, 7, 11), (4, 14, 5)):
         whole = resize(image, size)
         np.testing.assert_allclose(resize(image, size, rows=(1, 4)), whole[1:4], atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(128, 128), (41, 28), (30, 97)])
+def test_cubic_enlargement_is_opencvs(size):
+    picture = np.random.default_rng(0).uniform(0, 255, (28, 28)).astype(np.float32)
+    ours = resize(picture, size, cubic=True)
+    theirs = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_allclose(ours, np.clip(theirs, picture.min(), picture.max()), atol=2e-3)
+
+
+def test_what_is_reduced_is_averaged_even_if_cubic():
+    picture = np.random.default_rng(0).uniform(0, 255, (28, 28)).astype(np.float32)
+    np.testing.assert_array_equal(
+        resize(picture, (14, 9), cubic=True), resize(picture, (14, 9))
+    )

@@ -24,7 +24,7 @@ def prepare(
     """
     require_suits(image, grid, channels=plan.channels, frame=plan.frame)
     upright = image if grid is None else turn_of(grid).upright(image)
-    return scaled(upright, plan.intensities, plan.size)
+    return scaled(upright, plan.intensities, plan.size, cubic=True)
 
 
 def logits_of(

@@ -72,11 +72,15 @@ def require_suits(
 
 
 def scaled(
-    image: Shaped[ndarray, " c *s"], intensities: Sequence[Intensity], size: tuple[int, ...]
+    image: Shaped[ndarray, " c *s"],
+    intensities: Sequence[Intensity],
+    size: tuple[int, ...],
+    *,
+    cubic: bool = False,
 ) -> Float32[ndarray, " c *t"]:
-    """Scale each channel and bring it to `size`."""
+    """Scale each channel and bring it to `size`; `cubic` enlarges by cubic convolution."""
     parts = [
-        resize(scale(channel.astype(np.float32), how), size)
+        resize(scale(channel.astype(np.float32), how), size, cubic=cubic)
         for channel, how in zip(image, intensities, strict=True)
     ]
     return np.stack(parts)
