@@ -100,6 +100,7 @@ def draw_curves(out: Path) -> Path | None:
         return None
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (heavy)
     from matplotlib.figure import Figure  # noqa: PLC0415 (heavy)
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (heavy)
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot(xlabel="epoch", ylabel="loss")
@@ -111,7 +112,7 @@ def draw_curves(out: Path) -> Path | None:
         if seen:
             label = f"{part}, validation"
             axes.plot(*zip(*seen, strict=True), color=ink, linestyle="--", label=label)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
     beside = out / f"{DRAWN}.part"

@@ -42,8 +42,8 @@ def claim(
     """
     path = out / "work" / "recipe.json"
     mine = {k: v for k, v in asdict(recipe).items() if k not in FREE} | {"seed": seed}
-    usual = {"start": "", "tuning": json.loads(json.dumps(asdict(Tuning())))}
-    mine = json.loads(json.dumps(mine | (start or usual)))
+    usual: dict[str, Any] = {"start": "", "tuning": json.loads(json.dumps(asdict(Tuning())))}
+    mine = json.loads(json.dumps(mine | dict(start or usual)))
     if path.is_file():
         saved = usual | json.loads(path.read_text(encoding="utf-8"))
         _compare(out, _completed(saved, recipe), mine)

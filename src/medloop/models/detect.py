@@ -99,7 +99,7 @@ def find(predictor: Predictor, image: Float32[ndarray, " c *s"], plan: Detection
     heat, box = _slide(predictor, np.pad(image, [(0, 0), *padding]), plan)
     found = _peaks(heat, plan.least_score)
     places = np.array(found[1:]).T
-    offset, size = np.split(box[(slice(None), *found[1:])].T.astype(float), 2, axis=1)
+    offset, size = np.split(np.moveaxis(box, 0, -1)[found[1:]].astype(float), 2, axis=1)
     middle = (places + 0.5 + offset) * cell - 0.5 - before
     relative = np.exp(np.clip(size, -_LARGEST, _LARGEST))
     half = relative * np.array(plan.size) / np.array(plan.spacing) / 2

@@ -1,6 +1,7 @@
 """The figures of a detecting bundle's card, from cases its networks never saw."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -89,7 +90,7 @@ def matched(
 
 
 def _rows(
-    items: Sequence[dict[str, list[float]]], number: int, plan: DetectionPlan
+    items: Sequence[dict[str, Any]], number: int, plan: DetectionPlan
 ) -> Float[ndarray, "n c"]:
     rows = [item["box"] for item in items if item["class"] == number]
     return np.array(rows, float).reshape(-1, 2 * len(plan.patch))

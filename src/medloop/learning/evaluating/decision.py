@@ -208,7 +208,8 @@ def _point(
             return OperatingPoint(
                 rule.value, float(called[true].mean()), float((~called)[~true].mean())
             )
-    return at_youden(curve)
+        case _:
+            return at_youden(curve)
 
 
 def _warned(rule: Operating) -> tuple[str, ...]:

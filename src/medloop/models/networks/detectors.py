@@ -32,8 +32,8 @@ class CenterUNet(nn.Module):
         self.box = _head(a, 2 * a.dims)
         initialize(self, leak=a.leak)
         with torch.no_grad():
-            self.heat[-1].bias.fill_(-math.log((1 - _RARE) / _RARE))  # type: ignore[operator,union-attr] # a convolution with bias
-            self.box[-1].weight.mul_(0.1)  # type: ignore[operator,union-attr] # boxes begin at the typical size
+            self.heat[-1].bias.fill_(-math.log((1 - _RARE) / _RARE))  # type: ignore[operator] # a convolution with bias
+            self.box[-1].weight.mul_(0.1)  # type: ignore[operator] # boxes begin at the typical size
 
     def forward(self, x_BCS: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of centers (B, classes, S) and boxes (B, 2 dims, S), S in cells.
