@@ -25,7 +25,7 @@ from medloop.learning.recipes import overruled
 from medloop.learning.segmentation.batches import load_cases
 from medloop.learning.segmentation.fingerprint import Fingerprint, fingerprint
 from medloop.learning.segmentation.planning import Budget, Wanted, plan_for
-from medloop.learning.segmentation.recipe import SegmentationRecipe
+from medloop.learning.segmentation.recipe import ALL, SegmentationRecipe
 from medloop.learning.segmentation.task import SegmentationTask
 from medloop.models.architecture import Kind, Norm
 from medloop.models.segmentation_plan import SegmentationPlan
@@ -33,20 +33,15 @@ from medloop.models.segmentation_plan import SegmentationPlan
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the data of a recipe do not say of themselves, and how long it trains.
-
-    `flips` are the axes along which a mirror image is as good.
-    """
+    """What the data of a recipe do not say of themselves, and how long it trains."""
 
     channels: tuple[str, ...]
     classes: tuple[str, ...]
-    flips: tuple[int, ...]
     epochs: int
 
 
 KNOWN: Mapping[str, Known] = {
-    # mirrored front to back, anterior is posterior
-    "hippocampus": Known(("T1",), ("anterior", "posterior"), flips=(0, 2), epochs=30),
+    "hippocampus": Known(("T1",), ("anterior", "posterior"), epochs=30),
 }
 RECIPES = ("segmentation", *KNOWN)
 
@@ -74,7 +69,8 @@ def plan_segmentation(
 
     `settings` overrules fields of the recipe, and of its plan: ``patch`` (``40x56x40``),
     ``spacing_mm`` (``1x1x3``), ``voxels`` and ``width`` (of the budget), ``kind`` and ``norm``
-    (of the network), ``flips`` (``0,2``) and ``overlap``.
+    (of the network), ``flips`` (``0,2``: mirror images that are answered; those of ``mirror``
+    where it is given) and ``overlap``.
 
     Raises
     ------
@@ -87,12 +83,13 @@ def plan_segmentation(
     facts, problems = checked(dataset, report)
     seen = fingerprint(dataset, dataset.trainable, report=report)
     asked, rest = divided(settings, _PLAN_KEYS)
-    recipe = SegmentationRecipe(name, _plan(seen, _beforehand(name) | asked))
+    asked = _answered_as_shown(settings.get("mirror", ALL)) | asked
+    recipe = SegmentationRecipe(name, _plan(seen, asked))
     if name in KNOWN:
         recipe = replace(recipe, epochs=KNOWN[name].epochs)
     recipe = overruled(recipe, rest, also=tuple(_PLAN_KEYS))
-    known = _beforehand(name) | asked
-    recipe = affordable(recipe, lambda most: _plan(seen, known | {"voxels": most}))
+    _mirrored(recipe)
+    recipe = affordable(recipe, lambda most: _plan(seen, asked | {"voxels": most}))
     sources, fold_of = dealt(dataset, facts, recipe.of_folds)
     return Planned(dataset, sources, fold_of, seen, recipe, problems)
 
@@ -122,14 +119,30 @@ def _named(recipe: str, dataset: Dataset) -> Dataset:
     return replace(dataset, channels=channels, classes=dict(zip(classes, values, strict=True)))
 
 
-def _beforehand(recipe: str) -> dict[str, Any]:
-    return {"flips": KNOWN[recipe].flips} if recipe in KNOWN else {}
+def _answered_as_shown(mirror: str) -> dict[str, Any]:
+    """Answer the mirror images that training shows, where only these were named."""
+    return {} if mirror == ALL else {"flips": _axes(mirror)}
 
 
-def _plan(seen: Fingerprint, given: dict[str, Any]) -> SegmentationPlan:
+def _mirrored(recipe: SegmentationRecipe) -> None:
+    """Refuse axes that the patches do not have."""
+    dims = len(recipe.plan.patch)
+    if recipe.mirror != ALL and any(not 0 <= n < dims for n in _axes(recipe.mirror)):
+        raise InputError(f"setting mirror={recipe.mirror} names an axis beyond {dims}")
+
+
+def _axes(text: str) -> tuple[int, ...]:
+    try:
+        return axes(text)
+    except ValueError as why:
+        raise InputError(f"setting mirror={text!r} is no list of axes such as 0,2") from why
+
+
+def _plan(seen: Fingerprint, asked: Mapping[str, Any]) -> SegmentationPlan:
+    given = dict(asked)
     budget = Budget(**{k: given.pop(k) for k in ("voxels", "width") if k in given})
-    asked = ("spacing_mm", "patch", "kind", "norm")
-    wanted = Wanted(**{k: given.pop(k) for k in asked if k in given})
+    first = ("spacing_mm", "patch", "kind", "norm")
+    wanted = Wanted(**{k: given.pop(k) for k in first if k in given})
     try:
         return replace(plan_for(seen, budget, wanted), **given)
     except ValueError as why:

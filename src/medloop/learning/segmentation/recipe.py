@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from medloop.learning.transforms import IntensityRanges, Ranges, SpatialRanges
 from medloop.models.segmentation_plan import SegmentationPlan
 
+ALL = "all"
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentationRecipe:
@@ -18,6 +20,8 @@ class SegmentationRecipe:
         AdamW's peak rate, and the decay of the moving average of the weights.
     foreground
         Share of patches centered on a labelled voxel.
+    mirror
+        Axes along which patches are mirrored, as ``"0,2"``; ``"all"``, or ``""`` for none.
     accumulate
         Batches whose gradients are averaged for one update.
     patience
@@ -56,3 +60,4 @@ class SegmentationRecipe:
     precision: str = "auto"
     minutes: float = 0.0
     memory_gb: float = 0.0
+    mirror: str = ALL

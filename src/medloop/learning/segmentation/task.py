@@ -1,7 +1,7 @@
 """Learning to segment: what the training command needs of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,12 @@ from medloop.learning.data.pixels import read_image
 from medloop.learning.export import export_segmenters
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches, mixed_precision
-from medloop.learning.opening import names_of, purpose_for, require_folds
+from medloop.learning.opening import axes, names_of, purpose_for, require_folds
 from medloop.learning.region_losses import Counted, dice_and_entropy, over_levels
 from medloop.learning.segmentation.batches import PatchBatches, PreparedCase
 from medloop.learning.segmentation.fingerprint import class_labels
 from medloop.learning.segmentation.planning import in_words
-from medloop.learning.segmentation.recipe import SegmentationRecipe
+from medloop.learning.segmentation.recipe import ALL, SegmentationRecipe
 from medloop.models.networks.build import build
 from medloop.models.segment import labels_of, prepare, probabilities
 from medloop.models.segmentation_plan import SegmentationPlan
@@ -72,10 +72,12 @@ class SegmentationTask:
     def batches(self, chosen: Int[ndarray, " n"]) -> tuple[Batches, int]:
         """Return one epoch's batches over the chosen cases, and their number."""
         recipe = self.recipe
+        mirrored = None if recipe.mirror == ALL else axes(recipe.mirror)
+        spatial = replace(recipe.ranges.spatial, flip_axes=mirrored)
         made = PatchBatches(
             tuple(self.prepared[n] for n in chosen),
             recipe.plan,
-            recipe.ranges,
+            replace(recipe.ranges, spatial=spatial),
             recipe.batch,
             recipe.steps,
             recipe.foreground,
