@@ -57,7 +57,7 @@ def test_analyzing_never_imports_torch():
         "import sys; sys.modules['torch'] = None;"  # an import of it now fails
         "import medloop.apps.analyze, medloop.apps.demo, medloop.apps.predict;"
         "from medloop.apps.bootstrap import OFFERS, choose_analyses;"
-        "import medloop.clinical.retina.analysis"
+        "import medloop.clinical.brain.analysis, medloop.clinical.retina.analysis"
     )
     assert (done.returncode, done.stderr) == (0, "")
 

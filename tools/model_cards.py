@@ -86,7 +86,8 @@ def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return "(" + ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items()) + ")"
     if isinstance(value, list):
-        return " x ".join(_plain(inner) for inner in value) or "none"
+        between = "; " if any(isinstance(inner, str) for inner in value) else " x "
+        return between.join(_plain(inner) for inner in value) or "none"
     return str(value) or "none"
 
 

@@ -36,11 +36,26 @@ def _retina(settings: Settings) -> Analysis:
     )
 
 
+def _hippocampus(settings: Settings) -> Analysis:
+    from medloop.apps.bundles import find_bundle, open_network
+    from medloop.clinical.brain.analysis import build
+
+    bundle = find_bundle("hippocampus", settings)
+    predictor = open_network(bundle, settings)
+    plan = bundle.segmentation_plan
+    return build(predictor, plan, bundle.identity, now=lambda: datetime.now(UTC))
+
+
 OFFERS: Mapping[str, Offer] = {
     "retina": Offer(
         "Is there diabetic retinopathy in a fundus photograph, and how severe?",
         ("retina_grading", "retina_lesions"),
         _retina,
+    ),
+    "hippocampus": Offer(
+        "How large are a hippocampus and its parts, in the region around it on T1-weighted MR?",
+        ("hippocampus",),
+        _hippocampus,
     ),
 }
 
