@@ -17,6 +17,7 @@ from medloop.models.architecture import (
     Norm,
     Up,
     architecture_from,
+    center_unet,
     densenet,
     resnet,
     unet,
@@ -29,6 +30,7 @@ def a_unet(**changes) -> Architecture:
 
 
 EVERY = [
+    center_unet(3, 1, 2, widths=(8, 16, 32)),
     Architecture(Kind.FOREIGN, 3, 1, 5),
     a_unet(norm=Norm.INSTANCE, up=Up.NEAREST, deep_supervision=1, leak=0.01, dropout=0.1),
     unet(2, 1, 2, widths=(8, 16), kind=Kind.RESIDUAL_UNET),
@@ -137,12 +139,13 @@ def test_there_is_no_resnet_of_any_depth():
         resnet(19, 2, 1, 2)
 
 
-def test_some_kinds_outline_and_some_classify():
+def test_some_kinds_outline_some_classify_and_one_detects():
     assert set(SEGMENTS) | {
         Kind.RESNET,
         Kind.DENSENET,
         Kind.VIT,
         Kind.EFFICIENTNET_LITE,
+        Kind.CENTER_UNET,
     } == set(Kind) - {Kind.FOREIGN}
 
 

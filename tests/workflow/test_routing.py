@@ -25,6 +25,7 @@ from medloop.workflow.routing import (
     instances_of,
     route,
     selection_from,
+    suiting,
 )
 
 
@@ -133,3 +134,13 @@ def test_a_folder_name_never_leaves_its_folder(text):
 @given(st.from_regex(r"[0-9]+(\.[0-9]+){1,20}", fullmatch=True).filter(lambda u: len(u) < 65))
 def test_a_uid_is_its_own_folder_name(uid):
     assert folder_name(uid) == uid
+
+
+def test_an_analysis_that_does_not_suit_is_silent_where_another_does():
+    fits, other = EachPhotograph(), EachPhotograph("lung", UnsuitableError("no CT"))
+    broken = EachPhotograph("heart", InputError("damaged"))
+    study = a_study(a_series("1"))
+    kept = suiting(route([study], [other, fits, broken]))
+    assert [each.analysis.name for each in kept] == ["retina", "heart"]
+    nobody = suiting(route([study], [other]))
+    assert [each.reason for each in nobody] == ["no CT"]

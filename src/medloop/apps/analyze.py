@@ -17,7 +17,7 @@ from medloop.core.study import Case, Study
 from medloop.workflow.intake import FolderArchive, Intake, Problem, gather
 from medloop.workflow.ports import Analysis
 from medloop.workflow.products import write_products
-from medloop.workflow.routing import Refusal, Route, route
+from medloop.workflow.routing import Refusal, Route, route, suiting
 from medloop.workflow.worker import Ending, run
 
 
@@ -76,8 +76,9 @@ def analyze(
         If an analysis is unknown or `out` is a file.
     """
     require_folder(out)
+    analyses = choose_analyses(names, settings)
     summary = analyze_into(
-        inputs, out, choose_analyses(names, settings), language=settings.language
+        inputs, out, analyses, language=settings.language, are_named=bool(names)
     )
     if not summary.rows:
         note("medloop: there is no image among the inputs")
@@ -93,12 +94,18 @@ def analyze(
 
 
 def analyze_into(
-    inputs: Sequence[Path], out: Path, analyses: Sequence[Analysis], *, language: str
+    inputs: Sequence[Path],
+    out: Path,
+    analyses: Sequence[Analysis],
+    *,
+    language: str,
+    are_named: bool = True,
 ) -> Summary:
     """Analyze all inputs and write results and summary.json into `out`.
 
-    Earlier results in `out` are replaced study by study and analysis by analysis. Analyses may
-    be used again: their networks stay loaded.
+    Where somebody named the analyses, each says of each study why it does not suit; else only
+    where none suits. Earlier results in `out` are replaced study by study and analysis by
+    analysis. Analyses may be used again: their networks stay loaded.
 
     Raises
     ------
@@ -109,6 +116,8 @@ def analyze_into(
     with tempfile.TemporaryDirectory(prefix="medloop-") as scratch:
         intake = gather_inputs(inputs, Path(scratch))
         routes = route(intake.studies, analyses)
+        if not are_named:
+            routes = suiting(routes)
         archive = FolderArchive(intake)
         rows = [_unreadable(problem) for problem in intake.problems]
         endings: list[Ending] = []

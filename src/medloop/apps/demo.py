@@ -29,9 +29,8 @@ def demo(out: Path, settings: Settings) -> Exit:
     """
     require_folder(out)
     pictures = write_photographs(out / "photographs")
-    summary = analyze_into(
-        pictures, out, choose_analyses((), settings), language=settings.language
-    )
+    analyses = choose_analyses((), settings)
+    summary = analyze_into(pictures, out, analyses, language=settings.language, are_named=False)
     for row in summary.rows:
         if row.outcome != "done":
             note(f"{row.input}: {row.reason}")

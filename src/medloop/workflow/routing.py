@@ -42,6 +42,16 @@ def route(
     )
 
 
+def suiting(answers: Sequence[Route | Refusal]) -> tuple[Route | Refusal, ...]:
+    """Leave out why analyses do not suit a study that suits another one."""
+    taken = {each.study.uid for each in answers if isinstance(each, Route) or each.is_bad}
+    return tuple(
+        each
+        for each in answers
+        if isinstance(each, Route) or each.is_bad or each.study.uid not in taken
+    )
+
+
 def _ask(analysis: Analysis, study: Study) -> tuple[Route | Refusal, ...]:
     try:
         selections = analysis.select(study)

@@ -30,7 +30,7 @@ def reason_against(series: Series) -> str:
     another contrast and not T1; none of it is repeated beyond that word.
     """
     if series.content is not Content.VOLUME:
-        return f"{series.modality or 'no modality'} {series.content}, not a volume"
+        return f"{series.modality} {series.content}, not a volume".strip()
     if series.modality not in ("", "MR"):
         return f"modality {series.modality}, not MR"
     described = series.description.upper().replace("_", " ").replace("-", " ")
