@@ -254,6 +254,8 @@ def test_what_medmnist_does_not_say_is_known_by_the_files_name(tmp_path):
     ).recipe
     assert retina.plan.ordinal
     assert retina.plan.flips == (0, 1)
+    assert (retina.epochs, retina.rate, retina.balance) == (8, 1e-4, 0.0)
+    assert (recipe.epochs, recipe.rate, recipe.balance) == (40, 5e-4, 0.3)
 
 
 def test_a_trunk_with_imagenet_weights_has_them(data, tmp_path):
