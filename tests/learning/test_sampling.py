@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medloop.learning.sampling import draw_balanced, draw_patch, places_of
+from medloop.learning.sampling import draw_balanced, draw_patch, in_turn, places_of
 
 
 def a_label_map(size=(12, 14, 16)):
@@ -103,3 +103,12 @@ def test_a_patch_on_the_foreground_encloses_a_voxel_of_it(seed):
     start = draw_patch(labels.shape, (4, 5), places, foreground=1.0, rng=rng)
     shown = labels[start[0] : start[0] + 4, start[1] : start[1] + 5]
     assert shown.max() == 3
+
+
+def test_indices_come_in_turn_each_as_often_as_any_other():
+    turn = in_turn(5, np.random.default_rng(0))
+    rounds = [[next(turn) for _ in range(5)] for _ in range(4)]
+    assert all(sorted(each) == list(range(5)) for each in rounds)
+    assert len({tuple(each) for each in rounds}) > 1
+    with pytest.raises(ValueError, match="no examples"):
+        next(in_turn(0, np.random.default_rng(0)))

@@ -15,10 +15,11 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from medloop.core.errors import InputError, ServiceError
+from medloop.core.errors import InputError
 from medloop.learning.tasks import imagenet_file
 from medloop.learning.tuning import is_head
 from medloop.learning.unfold import folded_norms, neutral
+from medloop.learning.whole import save_tensors
 from medloop.models.bundle import HASHES, NETWORK, WEIGHTS, AnyPlan, Bundle, sha256_of
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.detection_plan import DetectionPlan
@@ -170,16 +171,8 @@ def save_network(network: nn.Module, path: Path) -> None:
     ServiceError
         If it cannot be written.
     """
-    from safetensors import SafetensorError  # noqa: PLC0415 (only here)
-    from safetensors.torch import save  # noqa: PLC0415
-
     state = {name: _halved(part.detach().cpu()) for name, part in network.state_dict().items()}
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(save(state))  # with the rights any file has
-        part.replace(path)
-    except (OSError, SafetensorError) as why:
-        raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why
+    save_tensors(state, path)
 
 
 def read_network(path: Path) -> dict[str, Tensor]:

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from medloop.core.errors import InputError, ServiceError
+from medloop.core.errors import InputError
 from medloop.learning.tuning import HEADS
+from medloop.learning.whole import save_tensors
 
 _ABOUT = "medloop.adapters/1"
 _WEIGHTS: Final = {
@@ -162,21 +163,13 @@ def annotate_adapters(source: Path, target: Path, notes: Mapping[str, str]) -> N
 
 
 def _write(adapters: Adapters, path: Path) -> None:
-    from safetensors import SafetensorError  # noqa: PLC0415 (only for adapters)
-    from safetensors.torch import save  # noqa: PLC0415
-
     about = {
         "base_sha256": adapters.base_sha256,
         "lora": asdict(adapters.lora),
         "notes": dict(adapters.notes),
     }
-    part = path.with_name(path.name + ".part")
-    try:
-        text = json.dumps(about, sort_keys=True)  # one entry: several have no fixed order
-        part.write_bytes(save(dict(adapters.state), metadata={_ABOUT: text}))
-        part.replace(path)
-    except (OSError, SafetensorError) as why:
-        raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why
+    text = json.dumps(about, sort_keys=True)  # one entry: several have no fixed order
+    save_tensors(adapters.state, path, notes={_ABOUT: text})
 
 
 def read_adapters(path: Path) -> Adapters:

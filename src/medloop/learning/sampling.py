@@ -1,6 +1,6 @@
 """What a batch is drawn from: rare classes, and patches that show something."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,20 @@ def draw_balanced(
     _, which, counts = np.unique(np.asarray(classes), return_inverse=True, return_counts=True)
     chances = counts[which].astype(np.float64) ** -balance
     return rng.choice(len(which), size=count, p=chances / chances.sum())
+
+
+def in_turn(count: int, rng: np.random.Generator) -> Iterator[int]:
+    """Draw indices below `count` without end: all of them in random order, then again.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw from.
+    """
+    if count < 1:
+        raise ValueError("there are no examples to draw from")
+    while True:
+        yield from reversed(rng.permutation(count).tolist())
 
 
 def places_of(

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float32, Int
+from jaxtyping import Int
 from numpy import ndarray
 from torch import Tensor, nn
 
@@ -27,6 +26,7 @@ from medloop.learning.loop import Batches
 from medloop.learning.losses import ordinal
 from medloop.learning.opening import names_of, purpose_for, require_folds
 from medloop.learning.tasks import imagenet
+from medloop.learning.torch_predictor import TorchPredictor
 from medloop.models.architecture import Kind
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.classify import logits_of
@@ -105,7 +105,7 @@ class ClassificationTask:
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Predict held-out cases."""
-        predictor, plan = TorchPredictor(network), self.recipe.plan
+        predictor, plan = TorchPredictor(network, _answers, exact=True), self.recipe.plan
         logits = [logits_of(predictor, self.images[n].astype(np.float32), plan) for n in chosen]
         return {
             "name": [self.names[n] for n in chosen],
@@ -129,18 +129,8 @@ class ClassificationTask:
         export_classifiers(members, self.recipe.plan, path)
 
 
-class TorchPredictor:
-    """A network in training as a predictor, in single precision as the bundle's."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._network = network.eval()
-        self._device = next(network.parameters()).device
-
-    @torch.no_grad()
-    def run(self, x_BCHW: Float32[ndarray, " b c *s"]) -> Mapping[str, ndarray]:  # noqa: N803 (as the protocol)
-        """Answer a batch."""
-        logits = self._network(torch.from_numpy(x_BCHW).to(self._device))
-        return {"logits": logits.float().cpu().numpy()}
+def _answers(logits: Tensor) -> Mapping[str, Tensor]:
+    return {"logits": logits.float()}
 
 
 def purpose_of(dataset: Dataset, cases: int) -> Purpose:

@@ -16,8 +16,9 @@ from medloop.learning.data.pixels import read_image
 from medloop.learning.detection.fingerprint import numbers_of
 from medloop.learning.detection.targets import Targets, moved_boxes, targets_of
 from medloop.learning.opening import Count
-from medloop.learning.sampling import draw_patch
+from medloop.learning.sampling import draw_patch, in_turn
 from medloop.learning.transforms import Ranges, Sample, apply, draw
+from medloop.learning.whole import save_array
 from medloop.models.detect import prepare
 from medloop.models.detection_plan import DetectionPlan
 
@@ -64,11 +65,8 @@ def load_cases(
         if not (image.is_file() and boxes.is_file()):
             made = prepare_case(dataset, case, plan)
             table = made.edges.reshape(-1, 2 * len(plan.patch))
-            for path, array in ((image, made.image), (boxes, np.c_[table, made.classes])):
-                beside = path.with_name(path.name + ".part")
-                with beside.open("wb") as stream:
-                    np.save(stream, array)
-                beside.replace(path)
+            save_array(made.image, image)
+            save_array(np.c_[table, made.classes], boxes)
         rows = np.load(boxes)
         edges = rows[:, :-1].reshape(-1, 2, len(plan.patch))
         mapped = np.load(image, mmap_mode="r")
@@ -90,12 +88,9 @@ class BoxBatches:
 
     def __call__(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
         """Draw one epoch: images, and `targets_of` each; cases come up evenly."""
-        waiting: list[int] = []
+        turn = in_turn(len(self.cases), rng)
         for _ in range(self.steps):
-            patches = []
-            for _ in range(self.batch):
-                waiting = waiting or rng.permutation(len(self.cases)).tolist()
-                patches.append(self._one(self.cases[waiting.pop()], rng))
+            patches = [self._one(self.cases[next(turn)], rng) for _ in range(self.batch)]
             yield tuple(torch.from_numpy(np.stack(part)) for part in zip(*patches, strict=True))
 
     def _one(

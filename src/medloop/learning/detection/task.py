@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor, nn
 
@@ -21,8 +21,9 @@ from medloop.learning.detection.recipe import DetectionRecipe
 from medloop.learning.detection.targets import detection_loss
 from medloop.learning.export import export_finders
 from medloop.learning.figures import Predictions
-from medloop.learning.loop import Batches, mixed_precision
+from medloop.learning.loop import Batches
 from medloop.learning.opening import names_of, purpose_for, require_folds
+from medloop.learning.torch_predictor import TorchPredictor
 from medloop.models.detect import Marks, find
 from medloop.models.detection_plan import DetectionPlan
 from medloop.models.networks.build import build
@@ -88,7 +89,7 @@ class DetectionTask:
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Find objects in held-out cases; boxes are in mm or pixels from the first corner."""
-        predictor, plan = TorchPredictor(network), self.recipe.plan
+        predictor, plan = TorchPredictor(network, _answers), self.recipe.plan
         cases = [self.prepared[n] for n in chosen]
         found = [find(predictor, np.asarray(case.image), plan) for case in cases]
         return {
@@ -118,20 +119,8 @@ class DetectionTask:
         export_finders(members, self.recipe.plan, path)
 
 
-class TorchPredictor:
-    """A network in training as a predictor, its centers' answers probabilities."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._network = network.eval()
-        self._device = next(network.parameters()).device
-
-    @torch.no_grad()
-    def run(self, x_BCHW: Float32[ndarray, " b c *s"]) -> Mapping[str, ndarray]:  # noqa: N803 (as the protocol)
-        """Answer a batch."""
-        with mixed_precision(self._device):
-            logits, box = self._network(torch.from_numpy(x_BCHW).to(self._device))
-        heat = torch.sigmoid(logits.float())
-        return {"heat": heat.cpu().numpy(), "box": box.float().cpu().numpy()}
+def _answers(logits: Tensor, box: Tensor) -> Mapping[str, Tensor]:
+    return {"heat": torch.sigmoid(logits.float()), "box": box.float()}
 
 
 def purpose_of(dataset: Dataset, cases: int) -> Purpose:

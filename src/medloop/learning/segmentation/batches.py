@@ -14,9 +14,10 @@ from medloop.imaging.resample import resize
 from medloop.learning.data.description import CaseSource, Dataset
 from medloop.learning.data.labels import read_mask
 from medloop.learning.data.pixels import read_image
-from medloop.learning.sampling import Places, draw_patch, places_of
+from medloop.learning.sampling import Places, draw_patch, in_turn, places_of
 from medloop.learning.segmentation.fingerprint import Count, class_labels
 from medloop.learning.transforms import Ranges, Sample, Sampling, apply, draw
+from medloop.learning.whole import save_array
 from medloop.models.segment import prepare
 from medloop.models.segmentation_plan import SegmentationPlan
 
@@ -71,16 +72,15 @@ def load_cases(
     out = []
     for n, case in enumerate(cases):
         image, labels = kept / f"{n:05d}.image.npy", kept / f"{n:05d}.labels.npy"
-        if not labels.is_file():
-            prepared = prepare_case(dataset, case, plan)
-            for path, array in ((image, prepared.image), (labels, prepared.labels)):
-                beside = path.with_name(path.name + ".part")
-                with beside.open("wb") as stream:
-                    np.save(stream, array)
-                beside.replace(path)
-        mapped = np.load(labels, mmap_mode="r")
-        places = places_of(mapped, rng=np.random.default_rng(0))
-        out.append(PreparedCase(np.load(image, mmap_mode="r"), mapped, places))
+        if labels.is_file():
+            places = places_of(np.load(labels, mmap_mode="r"), rng=np.random.default_rng(0))
+        else:
+            made = prepare_case(dataset, case, plan)
+            places = made.places
+            save_array(made.image, image)
+            save_array(made.labels, labels)
+        arrays = np.load(image, mmap_mode="r"), np.load(labels, mmap_mode="r")
+        out.append(PreparedCase(*arrays, places))
         report(n + 1, len(cases))
     return tuple(out)
 
@@ -98,12 +98,9 @@ class PatchBatches:
 
     def __call__(self, rng: np.random.Generator) -> Iterator[tuple[Tensor, ...]]:
         """Draw one epoch; cases come up evenly."""
-        waiting: list[int] = []
+        turn = in_turn(len(self.cases), rng)
         for _ in range(self.steps):
-            patches = []
-            for _ in range(self.batch):
-                waiting = waiting or rng.permutation(len(self.cases)).tolist()
-                patches.append(self._one(self.cases[waiting.pop()], rng))
+            patches = [self._one(self.cases[next(turn)], rng) for _ in range(self.batch)]
             x, y = (np.stack(part) for part in zip(*patches, strict=True))
             yield torch.from_numpy(x), torch.from_numpy(y)
 

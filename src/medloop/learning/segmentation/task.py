@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor, nn
 
@@ -19,13 +19,14 @@ from medloop.learning.data.labels import read_mask
 from medloop.learning.data.pixels import read_image
 from medloop.learning.export import export_segmenters
 from medloop.learning.figures import Predictions
-from medloop.learning.loop import Batches, mixed_precision
+from medloop.learning.loop import Batches
 from medloop.learning.opening import axes, names_of, purpose_for, require_folds
 from medloop.learning.region_losses import Counted, dice_and_entropy, over_levels
 from medloop.learning.segmentation.batches import PatchBatches, PreparedCase
 from medloop.learning.segmentation.fingerprint import class_labels
 from medloop.learning.segmentation.planning import in_words
 from medloop.learning.segmentation.recipe import ALL, SegmentationRecipe
+from medloop.learning.torch_predictor import TorchPredictor
 from medloop.models.networks.build import build
 from medloop.models.segment import labels_of, prepare, probabilities
 from medloop.models.segmentation_plan import SegmentationPlan
@@ -93,13 +94,13 @@ class SegmentationTask:
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Measure held-out cases on their own grids."""
-        predictor = TorchPredictor(network)
+        predictor = TorchPredictor(network, _answers)
         rows = [self._measured(predictor, self.sources[n]) for n in chosen]
         measures = {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
         return {"name": [self.names[n] for n in chosen], **measures}
 
     def _measured(
-        self, predictor: "TorchPredictor", source: CaseSource
+        self, predictor: TorchPredictor, source: CaseSource
     ) -> Mapping[str, list[float | None]]:
         plan = self.recipe.plan
         image = read_image(source)
@@ -122,6 +123,10 @@ class SegmentationTask:
         export_segmenters(members, self.recipe.plan, path)
 
 
+def _answers(logits: Tensor) -> Mapping[str, Tensor]:
+    return {"probability": torch.softmax(logits.float(), dim=1)}
+
+
 def purpose_of(dataset: Dataset, cases: int) -> Purpose:
     """Say what can be said of a bundle for any data: what it was shown, and no more."""
     classes = ", ".join(dataset.classes)
@@ -132,21 +137,6 @@ def purpose_of(dataset: Dataset, cases: int) -> Purpose:
         answer=f"labels of {classes} in images",
         classes={name: f"label {n}" for n, name in enumerate(dataset.classes, start=1)},
     )
-
-
-class TorchPredictor:
-    """A network in training as a predictor, its answers probabilities."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._network = network.eval()
-        self._device = next(network.parameters()).device
-
-    @torch.no_grad()
-    def run(self, x_BCHW: Float32[ndarray, " b c *s"]) -> Mapping[str, ndarray]:
-        """Answer a batch."""
-        with mixed_precision(self._device):
-            logits = self._network(torch.from_numpy(x_BCHW).to(self._device))
-        return {"probability": torch.softmax(logits.float(), dim=1).cpu().numpy()}
 
 
 def measure_labels(

@@ -1,0 +1,39 @@
+"""Files that appear whole or not at all: arrays, and tensors for whoever trains on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy import ndarray
+from torch import Tensor
+
+from medloop.core.errors import ServiceError
+
+
+def save_array(array: ndarray, path: Path) -> None:
+    """Write an array as ``.npy``."""
+    beside = path.with_name(path.name + ".part")
+    with beside.open("wb") as stream:
+        np.save(stream, array)
+    beside.replace(path)
+
+
+def save_tensors(
+    state: Mapping[str, Tensor], path: Path, *, notes: Mapping[str, str] | None = None
+) -> None:
+    """Write tensors, and notes about them, as ``.safetensors`` with the rights any file has.
+
+    Raises
+    ------
+    ServiceError
+        If it cannot be written.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415 (only here)
+    from safetensors.torch import save  # noqa: PLC0415
+
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_bytes(save(dict(state), metadata=dict(notes) if notes else None))
+        beside.replace(path)
+    except (OSError, SafetensorError) as why:
+        raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why
