@@ -20,6 +20,7 @@ from medloop.imaging.sides import LEFT, RIGHT, split_sides
 
 ROLLING_MM: Final = 12.0  # of an adult's lung; smaller ones have a smaller ball
 _ROLLING: Final = 0.095  # of the cube root of a lung's volume
+_WALL_MM: Final = 3.0  # of the trachea, and what is blurred beside it
 _NECK: Final = 0.4  # of the ball's radius
 _THRESHOLDS_HU: Final = (-450.0, -250.0)
 _LEAST_HEIGHT: Final = 0.33  # of the body's width: less lung than this is a part of it
@@ -102,7 +103,8 @@ def _parts(coarse: Coarse, body: Body) -> tuple[Bool[ndarray, "k j i"], Bool[nda
         raise UnsuitableError(f"no lungs found: no air in the body, the lowest is {lowest} HU")
     outside_hu = _outside_hu(coarse, body)
     airways = find_airways(coarse.array, inside, body.middle, body.width, coarse.steps_mm)
-    labels, count = ndimage.label(air & ~_walls(airways))
+    walls = grow(airways, _WALL_MM, steps_mm=coarse.steps_mm)
+    labels, count = ndimage.label(air & ~walls)
     return airways, _lung_parts(labels, count, coarse.array, inside, outside_hu)
 
 
@@ -126,16 +128,6 @@ def _outside_hu(coarse: Coarse, body: Body) -> float:
     around = coarse.array[~body.inside & ~coarse.padding]
     dark = around[around < -900]
     return float(np.median(dark)) if dark.size > 100 else -1000.0
-
-
-def _walls(airways: Bool[ndarray, "k j i"]) -> Bool[ndarray, "k j i"]:
-    """Return the airways and the pixels beside them, which are half wall."""
-    near = airways.copy()
-    near[:, 1:] |= airways[:, :-1]
-    near[:, :-1] |= airways[:, 1:]
-    near[:, :, 1:] |= airways[:, :, :-1]
-    near[:, :, :-1] |= airways[:, :, 1:]
-    return near
 
 
 def _lung_parts(
