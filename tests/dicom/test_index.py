@@ -11,11 +11,11 @@ from pydicom.data import get_charset_files, get_testdata_file
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medloop.core.errors import InputError
-from medloop.core.study import Content, Patient
+from medloop.core.study import Content, Patient, Scan
 from medloop.dicom import header as header_module
 from medloop.dicom.header import read_header
 from medloop.dicom.index import index
-from tests.dicom.slices import a_slice, save
+from tests.dicom.slices import a_series, a_slice, save, stack
 
 FOLDERS = (
     Path(pydicom.__file__).parent / "data" / "test_files",
@@ -152,3 +152,30 @@ def test_reading_says_nothing_on_stderr(capfd):
     finally:
         logging.getLogger().removeHandler(handler)
     assert capfd.readouterr() == ("", "")
+
+
+def test_how_a_volume_was_made_is_indexed(tmp_path):
+    slices = stack([0, 2, 4], SliceThickness=1.25, ConvolutionKernel=["B30f", "2"])
+    (series,) = a_series(tmp_path, slices)
+    assert series.scan == Scan("axial", 1.25, "B30f", ("ORIGINAL", "PRIMARY", "AXIAL"))
+    assert series.slice_mm == 2.0
+
+
+@pytest.mark.parametrize(
+    ("orientation", "name"),
+    [
+        ([1, 0, 0, 0, 0.94, 0.342], "axial"),
+        ([1, 0, 0, 0, 0, -1], "coronal"),
+        ([0, 1, 0, 0, 0, -1], "sagittal"),
+        ([1, 0, 0, 0, 0.7071, 0.7071], "oblique"),
+    ],
+)
+def test_planes_are_named(tmp_path, orientation, name):
+    (series,) = a_series(tmp_path, [a_slice(ImageOrientationPatient=orientation)])
+    assert series.scan.orientation == name
+
+
+def test_what_a_header_does_not_say_stays_empty(tmp_path):
+    piece = a_slice(SliceThickness=None, ImageType=None, ImageOrientationPatient=None)
+    (series,) = a_series(tmp_path, [piece])
+    assert series.scan == Scan()

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from medloop.core.errors import InputError
-from medloop.core.study import Content, Notice, StudyUid
+from medloop.core.study import Content, Notice, Scan, StudyUid
 from medloop.store.catalog import Conflict, Receipt
 from tests.store.studies import NOON, a_series, a_study, an_instance
 
@@ -19,6 +19,7 @@ def test_a_study_comes_back_as_it_arrived_with_its_files_in_the_archive(store, t
         "columns": 256,
         "slice_mm": 1.25,
         "frame_of_reference": "1.9",
+        "scan": Scan("axial", 1.0, "B30f", ("ORIGINAL", "PRIMARY", "AXIAL")),
         "notices": (Notice("split", "2 of 5 slices were set apart", (("slices", 2),)),),
     }
     scan = a_series(tmp_path, "1.2.1", 3, **facts)

@@ -45,6 +45,19 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Scan:
+    """How a volume was made, as far as headers tell; empty or None where they do not.
+
+    `thickness_mm` is of one slice, which may differ from the distance between slices.
+    """
+
+    orientation: str = ""  # axial, coronal, sagittal or oblique
+    thickness_mm: float | None = None
+    kernel: str = ""  # as the maker names it
+    image_type: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """One series, as indexed on arrival; `source` is the file or folder a person would name."""
 
@@ -60,6 +73,7 @@ class Series:
     columns: int = 0
     slice_mm: float | None = None
     frame_of_reference: str | None = None
+    scan: Scan = Scan()
     notices: tuple["Notice", ...] = ()  # what indexing had to say: split
 
 

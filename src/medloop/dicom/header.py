@@ -31,14 +31,14 @@ _ACQUISITION, _NUMBER, _POSITION = 0x00200012, 0x00200013, 0x00200032
 _ORIENTATION, _FRAME_OF_REFERENCE, _SIDE = 0x00200037, 0x00200052, 0x00200060
 _IMAGE_SIDE, _TEMPORAL, _FRAMES = 0x00200062, 0x00200100, 0x00280008
 _ROWS, _COLUMNS, _SPACING = 0x00280010, 0x00280011, 0x00280030
-_INTERCEPT, _SLOPE = 0x00281052, 0x00281053
+_INTERCEPT, _SLOPE, _KERNEL = 0x00281052, 0x00281053, 0x00181210
 _META: Final = (0x00020002, 0x00020003, 0x00020010)
 _WANTED: Final = frozenset([
     _CHARSET, _IMAGE_TYPE, _SOP_CLASS, _SOP_UID, _STUDY_DATE, _ACCESSION, _MODALITY,
     _STUDY_TEXT, _SERIES_TEXT, _NAME, _ID, _BIRTH, _SEX, _BODY_PART, _THICKNESS, _ECHO, _GAP,
     _B_VALUE, _STUDY_UID, _SERIES_UID, _ACQUISITION, _NUMBER, _POSITION, _ORIENTATION,
     _FRAME_OF_REFERENCE, _SIDE, _IMAGE_SIDE, _TEMPORAL, _FRAMES, _ROWS, _COLUMNS, _SPACING,
-    _INTERCEPT, _SLOPE,
+    _INTERCEPT, _SLOPE, _KERNEL,
 ])  # fmt: skip
 
 
@@ -78,6 +78,8 @@ class Header:
     pose: Pose
     rescale: tuple[float, float]  # slope, intercept
     phase: tuple[str, str, str, str]  # temporal position, acquisition, echo time, b value
+    thickness_mm: float | None
+    kernel: str
 
 
 def read_header(path: Path) -> Header:
@@ -190,17 +192,24 @@ def _header(path: Path, values: Values) -> Header:
             _text(values, _ECHO),
             values.get(_B_VALUE, b"").hex(),
         ),
+        thickness_mm=_positive(values, _THICKNESS),
+        kernel=_text(values, _KERNEL, limit=128).partition("\\")[0].strip(),
     )
 
 
 def _pose(values: Values) -> Pose:
-    thickness = _numbers(values, _GAP, 1) or _numbers(values, _THICKNESS, 1)
+    gap_or_thickness = _GAP if _numbers(values, _GAP, 1) else _THICKNESS
     return Pose(
         position=_numbers(values, _POSITION, 3),
         orientation=_numbers(values, _ORIENTATION, 6),
         spacing=_numbers(values, _SPACING, 2),
-        thickness=thickness[0] if thickness and thickness[0] > 0 else None,
+        thickness=_positive(values, gap_or_thickness),
     )
+
+
+def _positive(values: Values, tag: int) -> float | None:
+    number = _numbers(values, tag, 1)
+    return number[0] if number and number[0] > 0 else None
 
 
 def _text(values: Values, tag: int, *, limit: int = 64) -> str:

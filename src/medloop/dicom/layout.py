@@ -14,6 +14,7 @@ from medloop.dicom.header import Pose
 
 SAME_PLACE_MM: Final = 0.01
 GAP_TOLERANCE: Final = 0.02  # of the usual gap
+MAX_PLANE_TILT: Final = float(np.cos(np.radians(30)))
 MAX_TILT_DEG: Final = 0.2  # beyond it, slices count as sheared
 MAX_MISSING: Final = 0.1  # of all slices
 MAX_MISSING_RUN: Final = 2
@@ -115,6 +116,16 @@ def usual_gap_mm(slices: Sequence[Slice]) -> float | None:
     normal, _ = _axes(placed[0])
     depth = np.unique(np.round([np.dot(pose.position or 0, normal) for pose in placed], 3))
     return float(np.median(np.diff(depth))) if len(depth) > 1 else placed[0].thickness
+
+
+def orientation_name(orientation: tuple[float, ...]) -> str:
+    """Name the plane of a slice, "oblique" where it is tilted by more than 30 degrees."""
+    row, column = np.array(orientation, dtype=float).reshape(2, 3)
+    normal = np.abs(np.cross(row, column))
+    length = float(np.linalg.norm(normal))
+    if length < 0.5 or normal.max() < MAX_PLANE_TILT * length:
+        return "oblique"
+    return ("sagittal", "coronal", "axial")[int(normal.argmax())]
 
 
 def _is_complete(pose: Pose) -> bool:

@@ -8,6 +8,7 @@ from medloop.core.study import (
     Content,
     Instance,
     Notice,
+    Scan,
     Series,
     SeriesUid,
     SopUid,
@@ -15,7 +16,7 @@ from medloop.core.study import (
     StudyUid,
 )
 from medloop.dicom.header import Header
-from medloop.dicom.layout import Part, Slice, separate, usual_gap_mm
+from medloop.dicom.layout import Part, Slice, orientation_name, separate, usual_gap_mm
 
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
 _VOLUMES: Final = frozenset(
@@ -139,7 +140,18 @@ def _one(headers: list[Header], content: Content, part: Part) -> Series:
         columns=first.columns,
         slice_mm=usual_gap_mm(part.slices) if part.slices else None,
         frame_of_reference=first.frame_of_reference,
+        scan=_scan(first),
         notices=_split_notice(part, len(headers)),
+    )
+
+
+def _scan(header: Header) -> Scan:
+    orientation = header.pose.orientation
+    return Scan(
+        orientation=orientation_name(orientation) if orientation else "",
+        thickness_mm=header.thickness_mm,
+        kernel=header.kernel,
+        image_type=tuple(word for word in header.image_type if word),
     )
 
 

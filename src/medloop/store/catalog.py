@@ -1,7 +1,7 @@
 """What has arrived: studies, series and instances, without pixels."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
 
@@ -13,6 +13,7 @@ from medloop.core.study import (
     Instance,
     Notice,
     Patient,
+    Scan,
     Series,
     SeriesUid,
     SopUid,
@@ -255,7 +256,8 @@ class Catalog:
 def _facts(series: Series) -> dict[str, object]:
     facts = {name: getattr(series, name) for name in SERIES_FACTS}
     notices = json.dumps([(each.code, each.text, each.values) for each in series.notices])
-    return facts | {"content": series.content.value, "notices": notices}
+    scan = json.dumps(asdict(series.scan))
+    return facts | {"content": series.content.value, "scan": scan, "notices": notices}
 
 
 def _series(row: RowMapping, instances: tuple[Instance, ...]) -> Series:
@@ -263,12 +265,19 @@ def _series(row: RowMapping, instances: tuple[Instance, ...]) -> Series:
         uid=SeriesUid(row["uid"]),
         content=Content(row["content"]),
         instances=instances,
+        scan=_scan(row["scan"]),
         notices=tuple(
             Notice(code, text, tuple((name, value) for name, value in values))
             for code, text, values in json.loads(row["notices"])
         ),
         **{name: row[name] for name in SERIES_FACTS},
     )
+
+
+def _scan(stored: str) -> Scan:
+    """Read what `asdict` wrote; JSON made a list of its tuple."""
+    facts = json.loads(stored)
+    return Scan(**facts | {"image_type": tuple(facts.get("image_type", ()))})
 
 
 def _study(row: RowMapping, series: tuple[Series, ...]) -> Study:

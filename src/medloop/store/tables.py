@@ -57,6 +57,7 @@ series = Table(
     Column("columns", Integer, nullable=False),
     Column("slice_mm", Float),
     Column("frame_of_reference", String),
+    Column("scan", Text, nullable=False, server_default="{}"),
     Column("notices", Text, nullable=False, server_default="[]"),
 )
 
