@@ -1,0 +1,62 @@
+"""Blobs: truth is what we draw."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medloop.imaging.blobs import find_blobs
+
+SIZE = (40, 44, 48)
+
+
+def places(size=SIZE):
+    return np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in size), indexing="ij"), -1)
+
+
+def a_ball(center, radius, value=800.0):
+    """A ball in air whose edge is as blurred as half a voxel."""
+    far = np.linalg.norm(places() - center, axis=-1)
+    return (-850 + value * np.clip(radius + 0.5 - far, 0, 1)).astype(np.float32)
+
+
+def find(x, **settings):
+    given = {"smallest": 1.5, "octaves": 3, "least": 30.0, "most": 50} | settings
+    return find_blobs(x, **given)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    center=st.tuples(*(st.floats(15, n - 16) for n in SIZE)),
+    radius=st.floats(1.6, 6.0),
+)
+def test_a_ball_is_found_where_it_is(center, radius):
+    found = find(a_ball(center, radius))
+    assert np.linalg.norm(found.centers[0] - center) < 0.3 + 0.15 * radius
+    assert 0.6 < found.radii[0] / radius < 1.8
+    assert found.scores[0] > 100
+
+
+def test_brighter_balls_come_first_and_each_once():
+    x = np.maximum(a_ball((12, 12, 12), 3.0, 800.0), a_ball((28, 30, 34), 3.0, 400.0))
+    found = find(x, least=60.0)
+    assert len(found) == 2
+    assert np.allclose(found.centers, [[12, 12, 12], [28, 30, 34]], atol=0.3)
+    assert found.scores[0] == pytest.approx(2 * found.scores[1], rel=0.05)
+
+
+@pytest.mark.parametrize("axes", [(0,), (0, 1)])
+def test_a_tube_and_a_plate_are_no_ball(axes):
+    gap = places() - np.array([20.0, 22.0, 24.0])
+    gap[..., list(axes)] = 0  # runs on along these axes
+    far = np.linalg.norm(gap, axis=-1)
+    x = (-850 + 800 * np.clip(3.0 + 0.5 - far, 0, 1)).astype(np.float32)
+    ball = find(a_ball((20, 22, 24), 3.0)).scores[0]
+    scores = find(x, least=1.0).scores
+    assert not len(scores) or scores[0] < 0.1 * ball
+
+
+def test_an_even_array_has_none_and_no_more_are_kept_than_asked_for():
+    assert len(find(np.zeros(SIZE, np.float32))) == 0
+    rng = np.random.default_rng(0)
+    assert len(find(rng.normal(0, 300, SIZE).astype(np.float32), most=7)) == 7
