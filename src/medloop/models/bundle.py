@@ -19,14 +19,16 @@ from medloop.core.errors import InputError
 from medloop.core.finding import Weights
 from medloop.models.classification_plan import ClassificationPlan, classification_plan_from
 from medloop.models.detection_plan import DetectionPlan, detection_plan_from
+from medloop.models.nodule_plan import NodulePlan, nodule_plan_from
 from medloop.models.plan import Plan, Task, plan_from_json
 from medloop.models.segmentation_plan import SegmentationPlan, segmentation_plan_from
 
 CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
 INT8_WEIGHTS = "weights.int8.onnx"
 FOREST = "forest.onnx"
+SCREEN = "screen.onnx"  # the first of two networks that look for nodules
 NETWORK, ADAPTER = "network.safetensors", "adapter.safetensors"  # for whoever trains on
-AnyPlan = Plan | SegmentationPlan | ClassificationPlan | DetectionPlan
+AnyPlan = Plan | SegmentationPlan | ClassificationPlan | DetectionPlan | NodulePlan
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +78,18 @@ class Bundle:
                 f"bundle {self.name} is for {self.plan.task}, not {Task.DETECTION}"
             )
         return self.plan
+
+    @property
+    def nodule_plan(self) -> NodulePlan:
+        """The plan of networks that look for nodules; `InputError` if this is none."""
+        if not isinstance(self.plan, NodulePlan):
+            raise InputError(f"bundle {self.name} is for {self.plan.task}, not {Task.NODULES}")
+        return self.plan
+
+    @property
+    def screen(self) -> Path:
+        """Weights of the first of two networks that look for nodules, ONNX."""
+        return self.folder / SCREEN
 
     @property
     def forest(self) -> Path | None:
@@ -132,6 +146,8 @@ def any_plan(text: str) -> AnyPlan:
         return classification_plan_from(raw)
     if task == Task.DETECTION:
         return detection_plan_from(raw)
+    if task == Task.NODULES:
+        return nodule_plan_from(raw)
     return plan_from_json(text)
 
 
@@ -156,7 +172,7 @@ def verify(folder: Path) -> None:
 
 def seal(folder: Path) -> None:
     """Write ``hashes.json`` over the files a bundle has now."""
-    known = (CARD, PLAN, WEIGHTS, INT8_WEIGHTS, FOREST, NETWORK, ADAPTER)
+    known = (CARD, PLAN, WEIGHTS, INT8_WEIGHTS, FOREST, SCREEN, NETWORK, ADAPTER)
     names = [name for name in known if (folder / name).is_file()]
     digests = {name: sha256_of(folder / name) for name in names}
     (folder / HASHES).write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")

@@ -17,6 +17,7 @@ class Task(StrEnum):
     )
     CLASSIFICATION = "classification"  # one class an image
     DETECTION = "detection"  # boxes with a class and a score
+    NODULES = "nodules"  # places on chest CT, each with a probability
 
 
 @dataclass(frozen=True, slots=True)
