@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from medloop.core.errors import InputError, ServiceError
-from medloop.learning.keep import claim, write_text
+from medloop.learning.keep import claim
 from medloop.learning.recipes import retina_grading
+from medloop.learning.whole import write_text
 
 RECIPE = retina_grading()
 

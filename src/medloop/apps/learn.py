@@ -34,6 +34,7 @@ def train(options: Namespace, here: Settings) -> Exit:
     _require_torch()
     from medloop.learning.classification.opening import RECIPES as CLASSIFY
     from medloop.learning.detection.opening import RECIPES as DETECT
+    from medloop.learning.lung.opening import RECIPES as LUNG
     from medloop.learning.recipes import recipe_named, tuning_from
     from medloop.learning.segmentation.opening import RECIPES as SEGMENT
     from medloop.learning.start import Start
@@ -50,7 +51,9 @@ def train(options: Namespace, here: Settings) -> Exit:
     order = Order(
         planned.recipe
         if planned
-        else recipe_named(options.recipe, settings, others=(*SEGMENT, *CLASSIFY, *DETECT)),
+        else recipe_named(
+            options.recipe, settings, others=(*SEGMENT, *CLASSIFY, *DETECT, *LUNG)
+        ),
         options.data,
         options.out,
         options.seed,
@@ -112,6 +115,7 @@ def _plan(
     from medloop.learning.classification import planning as for_classes
     from medloop.learning.detection import opening as objects
     from medloop.learning.detection import planning as for_objects
+    from medloop.learning.lung import opening as lung
     from medloop.learning.opening import DataProblemsError
     from medloop.learning.segmentation import opening as voxels
     from medloop.learning.segmentation import planning as for_voxels
@@ -136,6 +140,12 @@ def _plan(
                 find = partial(objects.plan_detection, recipe, data, report=count)
                 planned = plan_on(find, base, settings) if base else find(settings)
                 words = for_objects.in_words(planned.recipe.plan)
+            elif recipe in lung.RECIPES:
+                if base:
+                    raise UsageError(
+                        f"--from {options.base}: {recipe} starts from ImageNet alone"
+                    )
+                planned, words = lung.plan_nodules(recipe, data, settings), ()
             else:
                 return None
     except DataProblemsError as wrong:
@@ -151,13 +161,14 @@ def _note_plan(planned: "AnyPlanned", words: Sequence[str]) -> None:
     """Say what the data are, and what was decided for them."""
     from medloop.learning.affordable import in_words as memory_in_words
     from medloop.learning.detection.recipe import DetectionRecipe
+    from medloop.learning.lung.recipe import NoduleRecipe
 
     for problem in planned.problems:
         note(str(problem))
     note(planned.dataset.describe())
     for line in words:
         note(line)
-    if not isinstance(planned.recipe, DetectionRecipe):
+    if not isinstance(planned.recipe, DetectionRecipe | NoduleRecipe):
         note(memory_in_words(planned.recipe))
 
 

@@ -12,8 +12,8 @@ from typing import Final
 from torch import nn
 
 from medloop.core.errors import InputError
-from medloop.learning.keep import write_text
 from medloop.learning.loop import Batches, Loss, Run, Schedule, fit
+from medloop.learning.whole import write_text
 
 _TIMED: Final = 8  # steps, after those that warm up
 _WARM: Final = 3

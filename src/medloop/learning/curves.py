@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medloop.core.errors import ServiceError
-from medloop.learning.keep import write_text
+from medloop.learning.whole import write_text
 
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter

@@ -23,7 +23,7 @@ from medloop.learning.evaluating.tasks import (
     measure_detection,
     measure_segmentation,
 )
-from medloop.learning.keep import write_text
+from medloop.learning.whole import write_text
 from medloop.models.bundle import Bundle
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.detection_plan import DetectionPlan

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -14,9 +14,12 @@ from numpy import ndarray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from medloop.models.bundle import SCREEN
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.detection_plan import DetectionPlan
 from medloop.models.nets import GradingNet, LiteUNet
+from medloop.models.networks.nodules import NoduleNet
+from medloop.models.nodule_plan import NodulePlan
 from medloop.models.segmentation_plan import SegmentationPlan
 
 _LEAST_HALVED = 256  # smaller constants (shapes, biases of one layer) stay as they are
@@ -121,13 +124,44 @@ def export_finders(members: Sequence[nn.Module], plan: DetectionPlan, path: Path
     export_onnx(ensemble, path, outputs=("heat", "box"), example=example)
 
 
+class ReviewEnsemble(nn.Module):
+    """Mean logits and attention of several networks that review cubes."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (B, 1, S) to logits (B, 1) and attention (B, 1, S)."""
+        logits, looks = zip(*(member(image) for member in self.members), strict=True)
+        return torch.stack(logits).mean(0), torch.stack(looks).mean(0)
+
+
+def export_nodule_nets(members: Sequence[NoduleNet], plan: NodulePlan, path: Path) -> None:
+    """Write the mean of what reviews as ONNX, and beside it (`SCREEN`) of what screens."""
+    batch = {0: torch.export.Dim("batch", min=1, max=1024)}
+    cubes = torch.zeros(2, 1, *plan.cube)
+    reviews = ReviewEnsemble([member.review for member in members])
+    export_onnx(reviews, path, outputs=("logits", "attention"), example=cubes, free=batch)
+    slices = torch.zeros(2, 3, *plan.cube[1:])
+    screens = ClassificationEnsemble([member.screen for member in members])
+    beside = path.with_name(f"{SCREEN}.part")
+    export_onnx(screens, beside, outputs=("logits",), example=slices, free=batch)
+    beside.replace(path.with_name(SCREEN))
+
+
 def export_onnx(
-    model: nn.Module, path: Path, *, outputs: Sequence[str], example: Tensor | None = None
+    model: nn.Module,
+    path: Path,
+    *,
+    outputs: Sequence[str],
+    example: Tensor | None = None,
+    free: Mapping[int, object] | None = None,
 ) -> None:
     """Write `model` as ONNX, weights stored in INT8 (large ones) or half precision.
 
     Height and width are free, multiples of 32 pixels; given an `example`, every input has its
-    shape.
+    shape but for the axes that are `free`.
 
     They are made FP32 again when the file is loaded, so computation stays FP32. The same
     weights give the same bytes.
@@ -135,7 +169,7 @@ def export_onnx(
     model.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload] # torch types no memory_format
     units = torch.export.Dim
     height, width = 32 * units("rows", min=2, max=256), 32 * units("columns", min=2, max=256)
-    shapes = {"image": {2: height, 3: width}} if example is None else None
+    shapes = {"image": {2: height, 3: width}} if example is None else free and {"image": free}
     example = torch.zeros(1, 3, 256, 320) if example is None else example
     with _quiet():
         torch.onnx.export(

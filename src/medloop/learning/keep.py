@@ -6,16 +6,18 @@ from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from medloop.core.errors import InputError, ServiceError
+from medloop.core.errors import InputError
 from medloop.learning.classification.recipe import ClassificationRecipe
 from medloop.learning.detection.recipe import DetectionRecipe
+from medloop.learning.lung.recipe import NoduleRecipe
 from medloop.learning.recipes import Recipe, Tuning
 from medloop.learning.segmentation.recipe import SegmentationRecipe
+from medloop.learning.whole import write_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-AnyRecipe = Recipe | SegmentationRecipe | ClassificationRecipe | DetectionRecipe
+AnyRecipe = Recipe | SegmentationRecipe | ClassificationRecipe | DetectionRecipe | NoduleRecipe
 
 # What a run may ask for differently and still go on with the networks that are there.
 FREE = ("folds", "final", "ship", "memory_gb")
@@ -87,14 +89,3 @@ def _compare(out: Path, there: Mapping[str, Any], mine: Mapping[str, Any]) -> No
                 f"{out} holds work with {key} {there.get(key)}, not {mine[key]}: train into"
                 " another folder"
             )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or none; `ServiceError` says why it cannot be."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as why:
-        raise ServiceError(f"{path} cannot be written: {why.strerror}") from why

@@ -162,7 +162,9 @@ def fit(
 
 def _begin(model: nn.Module, schedule: Schedule, run: Run) -> tuple[Learner, Mark]:
     """Place the network, copy it for the average, and go on from a checkpoint if asked."""
-    model.to(device=run.device, memory_format=layout(model))  # type: ignore[call-overload] # torch types no memory_format
+    model.to(device=run.device)
+    for part in model.children() if _is_mixed(model) else (model,):
+        part.to(memory_format=layout(part))  # type: ignore[call-overload] # torch types no memory_format
     groups = _groups(model, schedule)
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99))
     learner, mark = Learner(model, copy.deepcopy(model), optimizer), Mark()
@@ -225,6 +227,11 @@ def layout(model: nn.Module) -> torch.memory_format:
     """Return the order of axes in memory in which a network of its dims runs fastest."""
     is_solid = any(parameter.ndim == 5 for parameter in model.parameters())
     return torch.channels_last_3d if is_solid else torch.channels_last
+
+
+def _is_mixed(model: nn.Module) -> bool:
+    """Whether networks of both dims stand side by side."""
+    return {4, 5} <= {parameter.ndim for parameter in model.parameters()}
 
 
 def mixed_precision(

@@ -26,6 +26,7 @@ from medloop.models.bundle import (
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.detection_plan import DetectionPlan
 from medloop.models.networks.build import build, load_imagenet
+from medloop.models.nodule_plan import NodulePlan
 from medloop.models.plan import Plan
 from medloop.models.segmentation_plan import SegmentationPlan
 
@@ -36,7 +37,7 @@ def plan_of(adapters: Adapters) -> AdaptedPlan:
     """Read the plan beside adapters; `InputError` if there is none to make a bundle by."""
     text = adapters.notes.get(PLAN, "")
     plan = any_plan(text) if text and CARD in adapters.notes else None
-    if plan is None or isinstance(plan, Plan):
+    if plan is None or isinstance(plan, Plan | NodulePlan):
         raise InputError("the adapters carry no plan and card: they are not of a training")
     return plan
 

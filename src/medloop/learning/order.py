@@ -12,6 +12,8 @@ from medloop.learning.detection.opening import Planned as PlannedDetection
 from medloop.learning.detection.task import DetectionTask
 from medloop.learning.keep import AnyRecipe
 from medloop.learning.loop import Progress
+from medloop.learning.lung.opening import Planned as PlannedNodules
+from medloop.learning.lung.task import NoduleTask
 from medloop.learning.ranks import Ranks
 from medloop.learning.segmentation.opening import Planned
 from medloop.learning.segmentation.task import SegmentationTask
@@ -21,8 +23,15 @@ from medloop.models.bundle import ADAPTER
 
 FINAL = "final"
 
-LearningTask = GradingTask | LesionTask | SegmentationTask | ClassificationTask | DetectionTask
-AnyPlanned = Planned | PlannedClassification | PlannedDetection
+LearningTask = (
+    GradingTask
+    | LesionTask
+    | SegmentationTask
+    | ClassificationTask
+    | DetectionTask
+    | NoduleTask
+)
+AnyPlanned = Planned | PlannedClassification | PlannedDetection | PlannedNodules
 
 
 @dataclass(frozen=True, slots=True)

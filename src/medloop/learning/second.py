@@ -85,7 +85,7 @@ class Second:
 
     def _network(self, part: str) -> LiteUNet:
         recipe = json.loads((self.run / "work" / "recipe.json").read_text(encoding="utf-8"))
-        widths, classes = tuple(recipe["widths"]), len(self.bundle.plan.classes)
+        widths, classes = tuple(recipe["widths"]), len(self.bundle.photograph_plan.classes)
         network = LiteUNet(classes, scale=recipe["trunk"], widths=widths)
         state = torch.load(self._weights(part), weights_only=True, map_location="cpu")
         network.load_state_dict(state)

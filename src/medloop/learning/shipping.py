@@ -13,7 +13,7 @@ from torch import nn
 import medloop
 from medloop.learning.base import save_network
 from medloop.learning.card import card_text
-from medloop.learning.keep import FREE, write_text
+from medloop.learning.keep import FREE
 from medloop.learning.lora import annotate_adapters
 from medloop.learning.order import (
     FINAL,
@@ -26,6 +26,7 @@ from medloop.learning.order import (
 )
 from medloop.learning.second import Second
 from medloop.learning.start import asked, begin, in_words, told
+from medloop.learning.whole import write_text
 from medloop.models.bundle import ADAPTER, CARD, FOREST, NETWORK, PLAN, WEIGHTS, seal
 from medloop.models.plan import Plan
 

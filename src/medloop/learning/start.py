@@ -241,7 +241,7 @@ def _on(
         raise InputError(f"bundle {base.name} cannot take these data: {why}") from why
     kept: dict[str, Any] = {"architecture": network}
     was = base.plan
-    if was is not None and not isinstance(was, Plan) and was.task == plan.task:
+    if isinstance(was, Buildable) and was.task == plan.task:
         kept |= _input(plan, was, settings)
     changed = replace(plan, **kept)
     _require_sides(changed, base)

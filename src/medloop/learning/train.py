@@ -19,8 +19,10 @@ from medloop.learning.classification.opening import open_classification
 from medloop.learning.curves import Point, Recorder, curve_path, draw_curves, require_board
 from medloop.learning.detection.opening import Planned as PlannedDetection
 from medloop.learning.detection.opening import open_detection
-from medloop.learning.keep import claim, write_text
+from medloop.learning.keep import claim
 from medloop.learning.loop import PRECISIONS, Progress, Report, Run, Schedule, Watch, fit
+from medloop.learning.lung.opening import Planned as PlannedNodules
+from medloop.learning.lung.opening import open_nodules
 from medloop.learning.memory import enough_memory
 from medloop.learning.order import (
     FINAL,
@@ -41,6 +43,7 @@ from medloop.learning.shipping import make_bundle
 from medloop.learning.start import begin, finish, settle_norms
 from medloop.learning.tasks import GradingTask, open_task
 from medloop.learning.watch import apart, mean_loss
+from medloop.learning.whole import write_text
 
 _ADVICE = "batch, patch, size or width (--set), and train"
 
@@ -131,6 +134,8 @@ def _open(order: Order, count: Count) -> LearningTask:
         return open_task(order.recipe, order.data)
     if order.planned is None:
         raise InputError(f"recipe {order.recipe.name} needs data that were planned for")
+    if isinstance(order.planned, PlannedNodules):
+        return open_nodules(order.planned, order.out / "work", report=count)
     if order.ranks.is_first:
         write_text(order.out / "fingerprint.json", order.planned.fingerprint.to_json())
     if isinstance(order.planned, Planned):

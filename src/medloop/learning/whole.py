@@ -1,13 +1,27 @@
-"""Files that appear whole or not at all: arrays, and tensors for whoever trains on."""
+"""Files that appear whole or not at all: text, arrays, tensors for whoever trains on."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy import ndarray
-from torch import Tensor
 
 from medloop.core.errors import ServiceError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or none; `ServiceError` says why it cannot be."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as why:
+        raise ServiceError(f"{path} cannot be written: {why.strerror}") from why
 
 
 def save_array(array: ndarray, path: Path) -> None:
@@ -19,7 +33,7 @@ def save_array(array: ndarray, path: Path) -> None:
 
 
 def save_tensors(
-    state: Mapping[str, Tensor], path: Path, *, notes: Mapping[str, str] | None = None
+    state: "Mapping[str, Tensor]", path: Path, *, notes: Mapping[str, str] | None = None
 ) -> None:
     """Write tensors, and notes about them, as ``.safetensors`` with the rights any file has.
 
