@@ -1,6 +1,7 @@
 """How a chest CT becomes places to look at, and each of them a network's input."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +10,50 @@ from medloop.core.errors import InputError
 from medloop.models.architecture import Architecture, architecture_from
 from medloop.models.plan import Task
 from medloop.models.segmentation_plan import VOLUMES
+
+_LEAST_MM = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """How likely LIDC's readers would suspect malignancy (rating over 3), by logistic regression.
+
+    Weights of the natural logarithm of the diameter (mm), of being non-solid, part-solid,
+    calcified. All 0: never fitted.
+    """
+
+    intercept: float = 0.0
+    log_mm: float = 0.0
+    non_solid: float = 0.0
+    part_solid: float = 0.0
+    calcified: float = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was fitted."""
+        return self.log_mm != 0
+
+    @staticmethod
+    def features(
+        diameter_mm: float, *, is_non_solid: bool, is_part_solid: bool, is_calcified: bool
+    ) -> tuple[float, float, float, float]:
+        """Return what the weights after the intercept belong to."""
+        size = math.log(max(diameter_mm, _LEAST_MM))
+        return size, float(is_non_solid), float(is_part_solid), float(is_calcified)
+
+    def probability(
+        self, diameter_mm: float, *, is_non_solid: bool, is_part_solid: bool, is_calcified: bool
+    ) -> float:
+        """Return the probability, 0 to 1."""
+        seen = self.features(
+            diameter_mm,
+            is_non_solid=is_non_solid,
+            is_part_solid=is_part_solid,
+            is_calcified=is_calcified,
+        )
+        weights = (self.log_mm, self.non_solid, self.part_solid, self.calcified)
+        logit = self.intercept + sum(w * x for w, x in zip(weights, seen, strict=True))
+        return 0.5 * (1 + math.tanh(logit / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +82,8 @@ class NodulePlan:
         Divides the mean of both networks' logits before it becomes a probability (Guo 2017).
     threshold
         Probability from which a place is reported.
+    suspicion
+        Of malignancy, as readers would rate it.
     frame
         ``"lps/kji"``; the loader refuses any other.
     """
@@ -54,6 +101,7 @@ class NodulePlan:
     high_hu: float = 400.0
     temperature: float = 1.0
     threshold: float = 0.5
+    suspicion: Suspicion = Suspicion()
     frame: str = VOLUMES
     task: Task = Task.NODULES
 
@@ -86,9 +134,10 @@ def nodule_plan_from(raw: Mapping[str, Any]) -> NodulePlan:
             high_hu=float(raw["high_hu"]),
             temperature=float(raw["temperature"]),
             threshold=float(raw["threshold"]),
+            suspicion=Suspicion(**{key: float(w) for key, w in raw["suspicion"].items()}),
             frame=str(raw["frame"]),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as why:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as why:
         raise InputError(f"plan.json is no plan for nodules: {why!r}") from why
     if plan.frame != VOLUMES:
         raise InputError(f"plan.json has the coordinate frame {plan.frame!r}, not {VOLUMES!r}")

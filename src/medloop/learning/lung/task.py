@@ -1,7 +1,7 @@
 """Learning to tell nodules from vessels: what the training command needs of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from medloop.learning.lung.figures import nodule_figures, settled
 from medloop.learning.lung.readings import ScanReadings
 from medloop.learning.lung.recipe import NoduleRecipe
 from medloop.learning.lung.shapes import shapes_of
+from medloop.learning.lung.suspicion import fit_suspicion, rated, suspicion_figure
 from medloop.learning.tasks import imagenet
 from medloop.learning.torch_predictor import TorchPredictor
 from medloop.models.networks.nodules import NoduleNet
@@ -146,8 +147,11 @@ class NoduleTask:
         self, predictions: Sequence[Predictions], rng: np.random.Generator
     ) -> tuple[NodulePlan, list[Figure]]:
         """Calibrate on out-of-fold predictions, then measure them."""
-        plan = settled(self.recipe.plan, predictions)
-        return plan, nodule_figures(predictions, rng) if predictions else []
+        known = rated(self.outlines)
+        plan = replace(settled(self.recipe.plan, predictions), suspicion=fit_suspicion(known))
+        figures = nodule_figures(predictions, rng) if predictions else []
+        opinion = suspicion_figure(known, rng)
+        return plan, [*figures, *([opinion] if opinion else [])]
 
     def export(self, members: Sequence[nn.Module], path: Path) -> None:
         """Write the mean of the networks as ONNX: what reviews, and beside it what screens."""
