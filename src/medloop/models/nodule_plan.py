@@ -16,7 +16,7 @@ _LEAST_MM = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """How likely LIDC's readers would suspect malignancy (rating over 3), by logistic regression.
+    """How likely LIDC's readers would suspect malignancy (over 3): a logistic regression.
 
     Weights of the natural logarithm of the diameter (mm), of being non-solid, part-solid,
     calcified. All 0: never fitted.
