@@ -41,6 +41,7 @@ class Chest:
     effusion_mm: float = 0.0
     has_left: bool = True
     has_metal: bool = False
+    has_fissures: bool = False
     has_table: bool = True
     padding_hu: float | None = None
     noise_hu: float = 15.0
@@ -101,6 +102,8 @@ def a_chest(chest: Chest = Chest(), grid: Grid | None = None, *, seed: int = 0) 
         _draw_ball(image, grid, ball, chest.scale)
     if chest.has_metal:
         _draw_metal(image, place, edge)
+    for side in (-1, 1) if chest.has_fissures else ():
+        _draw_fissures(image, place, side, sides["right" if side < 0 else "left"])
     image += rng.normal(0, chest.noise_hu, image.shape).astype(np.float32)
     if chest.padding_hu is not None:
         image[_outside_field(grid)] = chest.padding_hu
@@ -220,6 +223,36 @@ def _lung(place: tuple, side: int, chest: Chest) -> ndarray:
     if side > 0 and chest.effusion_mm:
         lung = np.maximum(lung, y - (80 - chest.effusion_mm))
     return lung
+
+
+def above_oblique(place: tuple, side: int) -> ndarray:
+    """Distance in mm above the oblique fissure; side -1 is the patient's right."""
+    x, y, z = place
+    fall = 52.0 if side > 0 else 46.0
+    level = 5.0 if side > 0 else -6.0
+    bend = 0.0006 * (y - 10) ** 2 - 0.05 * side * (x - side * 70)
+    slope = np.radians(fall)
+    return np.asarray((z - level - bend) * np.cos(slope) - (y - 10) * np.sin(slope))
+
+
+def above_horizontal(place: tuple) -> ndarray:
+    """Distance in mm above the horizontal fissure of the right lung."""
+    x, y, z = place
+    return np.asarray(z + 8 - 0.06 * y + 0.0008 * (x + 75) ** 2)
+
+
+def _draw_fissures(image: ndarray, place: tuple, side: int, lung: ndarray) -> None:
+    """Sheets of 1.2 mm and 250 HU more than lung; vessels end 5 mm before them."""
+    sheets = [np.broadcast_to(above_oblique(place, side), image.shape)]
+    if side < 0:
+        above = np.broadcast_to(above_horizontal(place), image.shape)
+        sheets.append(np.where(sheets[0] > 0, above, 99.0))
+    for away in sheets:
+        near = lung & (np.abs(away) < 5)
+        image[near & (image < -300)] = np.minimum(image[near & (image < -300)], LUNG)
+    for away in sheets:
+        share = np.exp(-((away / 1.4) ** 2) / 2) * lung
+        image += np.where(image < -400, 170 * share, 0).astype(np.float32)
 
 
 def _draw_vessels(image: ndarray, place: tuple, side: int, lung: ndarray, look: tuple) -> None:
