@@ -124,7 +124,7 @@ def test_a_place_far_from_the_lungs_has_no_lobe():
 
 def test_in_a_part_of_the_lungs_lobes_are_unsure():
     volume, lungs, _ = chest(has_fissures=True)
-    cut = replace(lungs, notices=(Notice("lungs-cut", "cut"),))
+    cut = replace(lungs, notices=(Notice("lungs-cut", "cut", (("ends", "lower end"),)),))
     lobes = find_lobes(volume, cut)
     assert not any(fissure.is_seen for fissure in lobes.oblique.values())
     assert np.median([a.probability for a in lobes.at(places(RIGHT)[:200])]) < 0.8

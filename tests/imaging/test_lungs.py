@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from medloop.core.errors import UnsuitableError
 from medloop.core.geometry import Grid
@@ -174,6 +176,22 @@ def test_a_lung_that_is_missing_is_said():
     assert (lungs.left_ml, [notice.code for notice in lungs.notices]) == (0.0, ["lung-missing"])
 
 
+@pytest.mark.parametrize(("low_mm", "high_mm", "side"), [(-175, 15, 1), (-15, 175, 2)])
+def test_in_a_field_of_view_of_one_side_the_lung_keeps_its_side(low_mm, high_mm, side):
+    grid = a_grid(low_mm=(low_mm, -150, -190), high_mm=(high_mm, 170, 170))
+    chest = a_chest(grid=grid)
+    mask = find_lungs(chest.volume).mask
+    assert dice(mask == side, chest.right if side == 1 else chest.left) > 0.95
+
+
+def test_lungs_that_the_field_of_view_cuts_are_found_and_said_to_be_cut():
+    grid = a_grid(low_mm=(-110, -120, -190), high_mm=(110, 110, 170))
+    chest = a_chest(Chest(has_table=False), grid)
+    lungs = find_lungs(chest.volume)
+    assert agreement(lungs.mask, chest) > 0.95
+    assert [notice.values for notice in lungs.notices] == [(("ends", "sides"),)]
+
+
 def test_the_order_of_slices_does_not_matter():
     chest = a_chest(grid=a_grid(feet_first=False))
     assert agreement(find_lungs(chest.volume).mask, chest) > 0.97
@@ -280,3 +298,24 @@ def test_the_nodules_of_public_scans_are_inside(name):
     for column, row, z_mm in scans()[name]:
         k = round((z_mm - volume.grid.affine[2, 3]) / volume.grid.spacing_mm[0])
         assert lungs.mask[k, round(row), round(column)] == 2
+
+
+shapes = st.tuples(st.integers(1, 8), st.integers(1, 40), st.integers(1, 40))
+spacings = st.tuples(*[st.sampled_from([0.3, 1.0, 5.0])] * 3)
+
+
+@settings(max_examples=60)
+@given(shapes, spacings, st.integers(0, 9999), st.sampled_from([np.int16, np.float32]))
+def test_whatever_comes_in_lungs_are_found_or_refused(shape, steps, seed, kind):
+    rng = np.random.default_rng(seed)
+    array = rng.choice([-3024, -1000, -850, 50, 3071], shape).astype(kind)
+    if kind is np.float32:
+        array[rng.uniform(size=shape) < 0.1] = np.nan
+    affine = np.eye(4)
+    affine[:3, :3] = np.diag(steps)[::-1]
+    volume = Volume(array, Grid(shape, affine), "HU")
+    try:
+        mask = find_lungs(volume).mask
+    except UnsuitableError:
+        return
+    assert mask.shape == shape

@@ -19,6 +19,9 @@ _FINER: Final = 2  # coarse pixels to one here
 class Body:
     """`inside` the convex outline of each slice; `middle` column by slice; `width` in pixels.
 
+    The middle is that of the outline, or the scanner's (x = 0) where the field of view shows
+    one side of the body alone.
+
     `width` is 0 where there is no body.
     """
 
@@ -45,7 +48,24 @@ def find_body(coarse: Coarse) -> Body:
     columns: Bool[ndarray, "k i"] = np.any(inside, axis=1)
     widths = columns.sum(axis=1)
     usual = int(np.median(widths[widths > 0]))
-    return Body(inside, _middle(columns), usual)
+    middle = _middle(columns)
+    if _is_one_sided(inside, coarse.padding):
+        isocenter = round(float(coarse.grid.to_index(np.zeros((1, 3)))[0, 2]))
+        middle = np.full(len(soft), min(max(isocenter, 0), soft.shape[2] - 1))
+    return Body(inside, middle, usual)
+
+
+def _is_one_sided(inside: Bool[ndarray, "k j i"], padding: Bool[ndarray, "k j i"]) -> bool:
+    """Whether the field of view cuts the body on one side alone: its middle is not seen."""
+    half = inside.shape[2] // 2
+    beside = np.zeros_like(padding)
+    beside[:, :, 1:] |= padding[:, :, :-1]
+    beside[:, :, :-1] |= padding[:, :, 1:]
+    beside[:, :, [0, -1]] = True
+    met = (beside & inside).any(axis=1)
+    seen = max(1, int(inside.any(axis=(1, 2)).sum()))
+    shares = [float(part.any(axis=1).sum()) / seen for part in (met[:, :half], met[:, half:])]
+    return max(shares) > 0.9 and min(shares) < 0.6
 
 
 def _outline(trunk: Bool[ndarray, "y x"], shape: tuple[int, ...]) -> Bool[ndarray, "j i"]:

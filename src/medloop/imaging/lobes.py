@@ -105,7 +105,7 @@ def find_lobes(volume: Volume, lungs: Lungs) -> Lobes:
     mm) and it shows enough. What is not seen stays where it was expected, and places near it
     are unsure.
     """
-    is_cut = any(notice.code == "lungs-cut" for notice in lungs.notices)
+    is_cut = any("end" in str(dict(notice.values).get("ends", "")) for notice in lungs.notices)
     shows = volume.grid.spacing_mm[lungs.coarse.turn.axes[0]] <= MAX_GAP_MM and not is_cut
     sd_mm = CUT_SD_MM if is_cut else EXPECTED_SD_MM
     labels = np.zeros(lungs.labels.shape, np.uint8)

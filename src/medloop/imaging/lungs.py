@@ -233,11 +233,21 @@ def _notices(
         text = f"The {side} lung is hardly seen: {min(right_ml, left_ml):.0f} ml."
         values = (("side", side), ("volume_ml", round(min(right_ml, left_ml), 1)))
         notices.append(Notice("lung-missing", text, values))
-    cut = [name for name, k in (("lower", 0), ("upper", -1)) if _is_cut(labels[k], body, k)]
+    cut = [
+        name for name, k in (("lower end", 0), ("upper end", -1)) if _is_cut(labels[k], body, k)
+    ]
+    if _is_cut_aside(labels):
+        cut.append("sides")
     if cut:
-        text = f"The lungs go on beyond the {' and '.join(cut)} end of the volume."
+        text = f"The lungs go on beyond the {' and '.join(cut)} of the volume."
         notices.append(Notice("lungs-cut", text, (("ends", ", ".join(cut)),)))
     return tuple(notices)
+
+
+def _is_cut_aside(labels: UInt8[ndarray, "k j i"]) -> bool:
+    """Whether the lungs meet the edge of the image in a tenth or more of their slices."""
+    edges = labels[:, [0, -1], :].any(axis=(1, 2)) | labels[:, :, [0, -1]].any(axis=(1, 2))
+    return float(edges.sum()) >= 0.1 * int(labels.any(axis=(1, 2)).sum())
 
 
 def _is_cut(labels: UInt8[ndarray, "j i"], body: Body, k: int) -> bool:
