@@ -102,7 +102,7 @@ def _tube(
     labels, count = ndimage.label(spots)
     if not count:
         return spots
-    sizes = np.bincount(labels.ravel())
+    sizes = np.bincount(labels[spots])
     boxes = ndimage.find_objects(labels)
     lengths = [box[0].stop - box[0].start for box in boxes]
     order = sorted(range(count), key=lambda n: (-lengths[n], -sizes[n + 1]))
