@@ -20,6 +20,8 @@ _RIM_MM = 1.0  # where blur mixes nodule and lung
 _SOLID_SHARE = 0.8  # of what is not rim: all solid
 _LEAST_SOLID_SHARE = 0.05
 _LEAST_SOLID_MM = 2.0
+_SMALL_MM3 = 113.0  # a ball of 6 mm
+_SMALL_SOLID_HU = -450.0
 _LEAST_CALCIUM_SHARE = 0.1
 _DIFFUSE_SHARE = 0.6
 _FAT_RIM_MM = 2.0
@@ -83,15 +85,21 @@ def describe_content(nodule: Outline) -> Content:
 
 
 def _kind(nodule: Outline, solid_share: float) -> Kind:
-    """Decide by the share, and by whether a solid part is large enough to be measured."""
+    """Decide by the share, and by whether a solid part is large enough to be measured.
+
+    A nodule under 6 mm has no room for both, and looks less dense than it is: halfway between
+    usual ground glass (-600 HU) and -300 HU decides.
+    """
     if solid_share >= _SOLID_SHARE:
+        return "solid"
+    has_halo = nodule.levels.nodule_hu < nodule.levels.core_hu
+    volume_mm3 = nodule.inside.sum() * nodule.frame.step_mm**3
+    darkest_hu = _SMALL_SOLID_HU if volume_mm3 < _SMALL_MM3 else SOLID_HU
+    if not has_halo and nodule.levels.nodule_hu > darkest_hu:
         return "solid"
     solid = measure_solid(nodule)
     if solid is None or solid_share < _LEAST_SOLID_SHARE or solid.mean_mm < _LEAST_SOLID_MM:
         return "non-solid"
-    has_halo = nodule.levels.nodule_hu < nodule.levels.core_hu
-    if not has_halo and nodule.levels.nodule_hu > SOLID_HU:
-        return "solid"
     return "part-solid"
 
 
