@@ -150,9 +150,9 @@ def test_an_unknown_language_is_refused(case, result):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_an_analysis_without_wording_gets_its_findings_tabulated(case, result, language):
-    other = replace(result, provenance=replace(result.provenance, analysis="lung"))
+    other = replace(result, provenance=replace(result.provenance, analysis="heart"))
     text = text_of(render_html(case, other, language=language, now=NOW))
-    assert "lung" in text
+    assert "heart" in text
     assert "Retinal microaneurysm" in text
     assert "ETDRS_range" in text
 
@@ -165,7 +165,7 @@ def test_a_volume_is_reported_without_pictures(case):
         measurements=(Measurement(Code("SCT", "81827009", "Diameter"), 6.25, "mm"),),
         probability=0.8,
     )
-    made = Provenance("lung", "1", (), (), "", NOW)
+    made = Provenance("heart", "1", (), (), "", NOW)
     result = Result(made, (nodule,), {"Lung-RADS": "3", "solid": True, "risk": None})
     html = report_for(scan, result, language="en", now=NOW)
     assert "Nodule Diameter 6.25 mm 80 %" in text_of(html)

@@ -14,6 +14,7 @@ from medloop.models.nodules import (
     cubes_at,
     cubes_in_hu,
     find_spots,
+    hidden_parts,
     middle_slices,
     probabilities,
     review,
@@ -107,7 +108,7 @@ class Brightness:
     def run(self, x_BCHW):  # noqa: N803
         self.seen.append(len(x_BCHW))
         logits = x_BCHW.reshape(len(x_BCHW), -1).mean(axis=1, keepdims=True)
-        return {"logits": logits, "attention": x_BCHW[:, :1]}
+        return {"logits": logits}
 
 
 def test_the_likeliest_are_reviewed_and_the_others_are_not():
@@ -118,8 +119,26 @@ def test_the_likeliest_are_reviewed_and_the_others_are_not():
     answer = review(screen, second, cubes, replace(PLAN, reviewed=10))
     assert np.isfinite(answer.logits).tolist() == [False] * 30 + [True] * 10
     assert np.allclose(answer.logits[30:], answer.screened[30:])
-    assert sorted(answer.attention) == list(range(30, 40))
     assert set(screen.seen + second.seen) == {16}  # one shape
+
+
+@dataclass
+class Corner:
+    """A network that answers the brightest value of the first 12 rows and columns."""
+
+    def run(self, x_BCHW):  # noqa: N803
+        return {"logits": x_BCHW[:, :, :12, :12].reshape(len(x_BCHW), -1).max(1)[:, None]}
+
+
+def test_what_a_network_goes_by_is_hot_and_nothing_else():
+    cube = np.full((1, *PLAN.cube), -0.8, np.float32)
+    cube[:, :, 2:8, 3:9] = 1.0  # what it sees
+    cube[:, :, 30:40, 30:40] = 1.0  # what it does not
+    heat = hidden_parts(Corner(), cube, PLAN)
+    assert heat.shape == PLAN.cube[1:]
+    assert heat[2:8, 3:9].min() > 0
+    assert heat[24:, 24:].max() == 0
+    assert np.unravel_index(heat.argmax(), heat.shape) < (12, 12)
 
 
 def test_the_middle_slices_straddle_the_center():

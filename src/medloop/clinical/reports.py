@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from medloop.clinical.brain.sentences import hippocampus_report
+from medloop.clinical.lung.sentences import lung_pictures, lung_report
 from medloop.clinical.report.language import Language
 from medloop.clinical.report.page import render_html
 from medloop.clinical.report.plain import plain_pictures
@@ -14,7 +15,7 @@ from medloop.clinical.retina.sentences import retina_pictures, retina_report
 from medloop.core.finding import Result
 from medloop.core.study import Case
 
-_WORDINGS = {"retina": retina_report, "hippocampus": hippocampus_report}
+_WORDINGS = {"retina": retina_report, "hippocampus": hippocampus_report, "lung": lung_report}
 
 
 def report_for(
@@ -46,4 +47,6 @@ def pictures_for(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "y x
     """Draw what is kept beside the report: ``overlay`` and ``heatmap`` where they apply."""
     if result.provenance.analysis == "retina":
         return retina_pictures(case, result)
+    if result.provenance.analysis == "lung":
+        return lung_pictures(case, result)
     return plain_pictures(case, result)

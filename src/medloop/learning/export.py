@@ -124,25 +124,12 @@ def export_finders(members: Sequence[nn.Module], plan: DetectionPlan, path: Path
     export_onnx(ensemble, path, outputs=("heat", "box"), example=example)
 
 
-class ReviewEnsemble(nn.Module):
-    """Mean logits and attention of several networks that review cubes."""
-
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (B, 1, S) to logits (B, 1) and attention (B, 1, S)."""
-        logits, looks = zip(*(member(image) for member in self.members), strict=True)
-        return torch.stack(logits).mean(0), torch.stack(looks).mean(0)
-
-
 def export_nodule_nets(members: Sequence[NoduleNet], plan: NodulePlan, path: Path) -> None:
     """Write the mean of what reviews as ONNX, and beside it (`SCREEN`) of what screens."""
     batch = {0: torch.export.Dim("batch", min=1, max=1024)}
     cubes = torch.zeros(2, 1, *plan.cube)
-    reviews = ReviewEnsemble([member.review for member in members])
-    export_onnx(reviews, path, outputs=("logits", "attention"), example=cubes, free=batch)
+    reviews = ClassificationEnsemble([member.review for member in members])
+    export_onnx(reviews, path, outputs=("logits",), example=cubes, free=batch)
     slices = torch.zeros(2, 3, *plan.cube[1:])
     screens = ClassificationEnsemble([member.screen for member in members])
     beside = path.with_name(f"{SCREEN}.part")

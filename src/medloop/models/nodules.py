@@ -183,28 +183,51 @@ class Reviewed:
         Mean of both, or of the first alone less what keeps it below all reviewed ones.
     screened
         Of the network that looks at slices.
-    attention
-        Where the second network looked, 0 to 1 on the cube; empty for what it did not see.
     """
 
     logits: Float[ndarray, " n"]
     screened: Float[ndarray, " n"]
-    attention: dict[int, Float32[ndarray, "z y x"]]
 
 
 def review(
     screen: Predictor, second: Predictor, cubes: Float32[ndarray, "n 1 z y x"], plan: NodulePlan
 ) -> Reviewed:
     """Ask the first network about every cube, the second about the likeliest."""
-    screened = _run(screen, middle_slices(cubes))["logits"][:, 0].astype(float)
+    screened = _run(screen, middle_slices(cubes))
     logits = np.full(len(cubes), -np.inf)
     chosen = np.argsort(-screened, kind="stable")[: plan.reviewed]
-    attention = {}
     if len(chosen):
-        answer = _run(second, cubes[chosen])
-        logits[chosen] = (screened[chosen] + answer["logits"][:, 0]) / 2
-        attention = {int(n): answer["attention"][m, 0] for m, n in enumerate(chosen)}
-    return Reviewed(logits, screened, attention)
+        logits[chosen] = (screened[chosen] + _run(second, cubes[chosen])) / 2
+    return Reviewed(logits, screened)
+
+
+def hidden_parts(
+    screen: Predictor, cube: Float32[ndarray, "1 z y x"], plan: NodulePlan
+) -> Float32[ndarray, "y x"]:
+    """How much the first network's logit falls when a part of its slices is hidden.
+
+    Squares of a quarter of the side, half overlapping, are made as dark as lung (occlusion,
+    Zeiler & Fergus 2014); what hides a pixel counts by its mean, below 0 as 0.
+    """
+    slices = middle_slices(cube[None])
+    rows, columns = slices.shape[2:]
+    sides = rows // 4, columns // 4
+    places = [
+        (y, x)
+        for y in range(0, rows - sides[0] + 1, sides[0] // 2)
+        for x in range(0, columns - sides[1] + 1, sides[1] // 2)
+    ]
+    dark = scaled(np.full(1, LUNG_HU, np.float32), plan)[0]
+    hidden = np.repeat(slices, len(places) + 1, axis=0)
+    for one, (y, x) in zip(hidden[1:], places, strict=True):
+        one[:, y : y + sides[0], x : x + sides[1]] = dark
+    logits = _run(screen, hidden)
+    drop, times = np.zeros((2, rows, columns), np.float32)
+    for (y, x), logit in zip(places, logits[1:], strict=True):
+        box = np.s_[y : y + sides[0], x : x + sides[1]]
+        drop[box] += logits[0] - logit
+        times[box] += 1
+    return np.maximum(drop / np.maximum(times, 1), 0)
 
 
 def middle_slices(cubes: Float32[ndarray, "n 1 z y x"]) -> Float32[ndarray, "n 3 y x"]:
@@ -216,16 +239,15 @@ def middle_slices(cubes: Float32[ndarray, "n 1 z y x"]) -> Float32[ndarray, "n 3
     return np.stack([below, here, above], axis=1)
 
 
-def _run(predictor: Predictor, x: Float32[ndarray, "n c *s"]) -> dict[str, ndarray]:
-    """Run in batches of one shape, the last filled up."""
-    parts: dict[str, list[ndarray]] = {}
+def _run(predictor: Predictor, x: Float32[ndarray, "n c *s"]) -> Float[ndarray, " n"]:
+    """Answer in batches of one shape, the last filled up; one logit each."""
+    logits = []
     for start in range(0, len(x), _BATCH):
         batch = x[start : start + _BATCH]
         filled = np.zeros((_BATCH, *x.shape[1:]), np.float32)
         filled[: len(batch)] = batch
-        for name, value in predictor.run(filled).items():
-            parts.setdefault(name, []).append(value[: len(batch)])
-    return {name: np.concatenate(values) for name, values in parts.items()}
+        logits.append(predictor.run(filled)["logits"][: len(batch), 0].astype(float))
+    return np.concatenate(logits) if logits else np.zeros(0)
 
 
 def probabilities(logits: Float[ndarray, " n"], plan: NodulePlan) -> Float[ndarray, " n"]:

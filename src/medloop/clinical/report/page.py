@@ -60,6 +60,7 @@ def render_html(
         identity=_identity(case, tongue),
         provenance=_provenance(result, tongue, now),
         figures=_embedded(body.figures),
+        widths=_widths(body.figures),
         embed=data_uri,
         percent=partial(percent, language=tongue),
         created=now.isoformat(),
@@ -125,6 +126,14 @@ def _embedded(figures: tuple[Figure, ...]) -> list[tuple[Figure, str]]:
         image = figure.image[window] if cuts else figure.image
         embedded.append((figure, data_uri(image)))
     return embedded
+
+
+def _widths(figures: tuple[Figure, ...]) -> list[float | None]:
+    """Share of the page's width in percent; None where all are alike, as the style has it."""
+    total = sum(figure.width for figure in figures)
+    if len({figure.width for figure in figures}) < 2:
+        return [None] * len(figures)
+    return [round(100 * figure.width / total, 1) for figure in figures]
 
 
 def data_uri(image: UInt8[ndarray, "y x 3"]) -> str:

@@ -68,13 +68,17 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """A picture with its title and legend; `is_whole` keeps its black margins."""
+    """A picture with its title and legend; `is_whole` keeps its black margins.
+
+    `width` is its share beside the other figures'.
+    """
 
     title: str
     image: UInt8[ndarray, "y x 3"]
     keys: tuple[Key, ...] = ()
     ramp: Ramp | None = None
     is_whole: bool = False
+    width: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

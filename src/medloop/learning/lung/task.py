@@ -104,7 +104,7 @@ class NoduleTask:
         if not isinstance(network, NoduleNet):
             raise TypeError(f"{type(network).__name__} is no NoduleNet")
         screen = TorchPredictor(network.screen, _logits)
-        second = TorchPredictor(network.review, _reviewed)
+        second = TorchPredictor(network.review, _logits)
         rows = []
         for n in chosen:
             case, spots, plan = self.cases[n], self.spots[n], self.recipe.plan
@@ -162,10 +162,6 @@ class NoduleTask:
 
 def _logits(logits: Tensor) -> Mapping[str, Tensor]:
     return {"logits": logits.float()}
-
-
-def _reviewed(logits: Tensor, attention: Tensor) -> Mapping[str, Tensor]:
-    return {"logits": logits.float(), "attention": attention.float()}
 
 
 def _mark(case: LungCase, n: int) -> Mapping[str, object]:

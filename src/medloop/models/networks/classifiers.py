@@ -87,26 +87,21 @@ class DenseNet(nn.Module):
 
     def forward(self, x_BCS: Tensor) -> Tensor:
         """Logits (B, classes)."""
-        return self.look(x_BCS)[0]
-
-    def look(self, x_BCS: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Logits (B, classes), and each gate's weights (B, 1, S), the finest first."""
         x, finer = x_BCS, []
         for name, layer in self.features.named_children():
             x = layer(x)
             if name in self.taps:
                 finer.append(x)
         x = torch.relu(x)
-        parts, looks = [x.flatten(2).mean(dim=2)], []
+        parts = [x.flatten(2).mean(dim=2)]
         for each, features in zip(self.gates, finer, strict=True):
             gate = cast("AttentionGate", each)  # a ModuleList forgets what it holds
             guide = nn.functional.interpolate(x, size=features.shape[2:], mode="nearest")
             weights = gate.weights(features, guide)
-            looks.append(weights)
             summed = (features * weights).flatten(2).sum(dim=2)
             parts.append(summed / weights.flatten(2).sum(dim=2).clamp(min=1e-6))
         out: Tensor = self.classifier(torch.cat(parts, dim=1))
-        return out, tuple(looks)
+        return out
 
 
 def _block_widths(a: Architecture) -> list[int]:

@@ -46,11 +46,10 @@ class CubeNet(nn.Module):
         self.stem = convolution(1, a.channels, (3, 5, 5), stride=(2, 2, 2), bias=True)
         self.dense = DenseNet(a)
 
-    def forward(self, x_BCS: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, 1), and where the finest gate looked, (B, 1, S) of the cube."""
-        x = torch.relu(self.stem(x_BCS))
-        logits, looks = self.dense.look(x)
-        return logits, F.interpolate(looks[0], size=x_BCS.shape[2:], mode="trilinear")
+    def forward(self, x_BCS: Tensor) -> Tensor:
+        """Logits (B, 1)."""
+        out: Tensor = self.dense(torch.relu(self.stem(x_BCS)))
+        return out
 
 
 class NoduleNet(nn.Module):
@@ -63,4 +62,4 @@ class NoduleNet(nn.Module):
 
     def forward(self, cubes_BCS: Tensor, slices_BCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, 1) of cubes by the second network, (B', 1) of slices by the first."""
-        return self.review(cubes_BCS)[0], self.screen(slices_BCHW)
+        return self.review(cubes_BCS), self.screen(slices_BCHW)

@@ -1,0 +1,324 @@
+"""The lung analysis: from a chest CT to measured, categorized nodules. Pure."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Shaped, UInt8
+from numpy import ndarray
+
+import medloop
+from medloop.clinical.lung import codes
+from medloop.clinical.lung.characterize import Described, Measured, measure_at
+from medloop.clinical.lung.lung_rads import category_of, overall
+from medloop.clinical.lung.nodule import Texture
+from medloop.clinical.lung.notices import disagreement, too_many, unmeasured
+from medloop.clinical.lung.suitability import choose, remarks, require_chest
+from medloop.core.finding import Assessment, Finding, Measurement, Provenance, Result, Weights
+from medloop.core.geometry import Grid
+from medloop.core.image import HeatMap, LabelMap, Volume
+from medloop.core.study import Case, Notice, Selection, Study
+from medloop.imaging.hounsfield import check_hu
+from medloop.imaging.lobes import Lobes, find_lobes
+from medloop.imaging.lungs import Lungs, find_lungs
+from medloop.imaging.orientation import turn_of, upright_grid
+from medloop.models.nodule_plan import NodulePlan
+from medloop.models.nodules import (
+    Reviewed,
+    Spots,
+    cubes_at,
+    find_spots,
+    hidden_parts,
+    probabilities,
+    review,
+)
+from medloop.models.predict import Predictor
+
+MOST: Final = 30  # nodules that are reported
+EXPLAINED: Final = 8  # that have a heat map
+_THICK_MM: Final = 2.5
+_LEAST_MM: Final = 3.0  # mean diameter; less is no nodule that anybody follows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Networks:
+    """A bundle ready to answer: what screens, what reviews, its plan, and whom to blame."""
+
+    screen: Predictor
+    review: Predictor
+    plan: NodulePlan
+    identity: Weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LungAnalysis:
+    """Find, measure and categorize nodules on the best chest CT of a study.
+
+    `now` gives the time a result is finished (aware, UTC); `clock` counts seconds for timings.
+    """
+
+    networks: Networks
+    now: Callable[[], datetime]
+    clock: Callable[[], float] = time.perf_counter
+
+    @property
+    def name(self) -> str:
+        """Short name, as in ``--analysis lung``."""
+        return "lung"
+
+    def select(self, study: Study) -> Sequence[Selection]:
+        """Choose the thinnest suitable axial chest CT; one run a study.
+
+        Raises
+        ------
+        UnsuitableError
+            If the study has none; names the reasons.
+        """
+        return (choose(study),)
+
+    def analyze(self, case: Case) -> Result:
+        """Answer for one chest CT.
+
+        Raises
+        ------
+        UnsuitableError
+            If the volume shows no lungs, is not in HU, or too coarse.
+        """
+        started = self.clock()
+        volume = require_chest(case.images[0])
+        lungs = find_lungs(volume)
+        lobes = find_lobes(volume, lungs)
+        chest = _Chest.of(volume, lungs)
+        ready = self.clock()
+        plan = self.networks.plan
+        spots = find_spots(chest.hu, chest.lungs, np.array(chest.grid.spacing_mm), plan)
+        cubes = cubes_at(chest.hu, np.array(chest.grid.spacing_mm), spots.centers, plan)
+        answer = review(self.networks.screen, self.networks.review, cubes, plan)
+        inferred = self.clock()
+        found, lost = self._describe(chest, spots, answer, lobes)
+        shown = found[:MOST]
+        return Result(
+            provenance=self._provenance(case),
+            findings=tuple(_finding(each, plan, n) for n, each in enumerate(shown, start=1)),
+            assessments=_assess(shown, lungs, plan),
+            labels=_labels(shown, volume, chest),
+            heat_maps=_heat_maps(shown[:EXPLAINED], chest, self.networks, volume),
+            warnings=(
+                *remarks(case.selection.series[0]),
+                *check_hu(volume).notices,
+                *lungs.notices,
+                *unmeasured(lost),
+                *too_many(len(found), MOST),
+                *_disagreements(shown, plan),
+            ),
+            timings_s={
+                "prepare": ready - started,
+                "infer": inferred - ready,
+                "post": self.clock() - inferred,
+            },
+        )
+
+    def _describe(
+        self, chest: "_Chest", spots: Spots, answer: Reviewed, lobes: Lobes
+    ) -> tuple[list[Described], int]:
+        """Measure what is likely enough, the likeliest first; each nodule once.
+
+        Also counts the places that could not be outlined.
+        """
+        chance = probabilities(answer.logits, self.networks.plan)
+        found: list[Described] = []
+        lost = 0
+        for n in np.argsort(-chance, kind="stable"):
+            if chance[n] < self.networks.plan.threshold:
+                break
+            center = spots.centers[n]
+            if any(each.measured.holds(center) for each in found):
+                continue
+            measured = measure_at(chest.hu, chest.lungs, chest.grid.spacing_mm, center)
+            if measured is None:
+                lost += 1
+                continue
+            if measured.size.mean_mm < _LEAST_MM or _repeats(measured, found):
+                continue
+            found.append(_described(measured, float(chance[n]), chest.grid, lobes))
+        return found, lost
+
+    def _provenance(self, case: Case) -> Provenance:
+        instances = [i for series in case.selection.series for i in series.instances]
+        return Provenance(
+            analysis=self.name,
+            version=medloop.__version__,
+            weights=(self.networks.identity,),
+            inputs=tuple(instance.uid for instance in instances),
+            input_sha256=instances[0].sha256,
+            finished=self.now(),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chest:
+    """A volume in HU with axes toward head, back and left, and its lungs."""
+
+    hu: Shaped[ndarray, "k j i"]
+    lungs: UInt8[ndarray, "k j i"]
+    grid: Grid
+
+    @classmethod
+    def of(cls, volume: Volume, lungs: Lungs) -> "_Chest":
+        turn = turn_of(volume.grid)
+        hu, mask = turn.upright(volume.array), turn.upright(lungs.mask)
+        return cls(hu, mask, upright_grid(volume.grid, turn))
+
+
+def _described(measured: Measured, probability: float, grid: Grid, lobes: Lobes) -> Described:
+    inside = np.argwhere(measured.mask) + measured.region.start
+    center = inside.mean(axis=0)
+    world = grid.to_world(center[None])[0]
+    try:
+        lobe = lobes.at(world[None])[0]
+    except ValueError:  # beyond the lungs: an outline that ran away
+        lobe = None
+    return Described(
+        measured,
+        (float(center[0]), float(center[1]), float(center[2])),
+        (float(world[0]), float(world[1]), float(world[2])),
+        round(probability, 4),
+        lobe,
+    )
+
+
+def _repeats(measured: Measured, found: Sequence[Described]) -> bool:
+    """Whether the outline is that of a nodule that was found before."""
+    middle = (np.argwhere(measured.mask) + measured.region.start).mean(axis=0)
+    return any(each.measured.holds(middle) for each in found)
+
+
+def _finding(of: Described, plan: NodulePlan, label: int) -> Finding:
+    size, solid, content = of.measured.size, of.measured.solid, of.measured.content
+    values = [
+        (codes.LONG_AXIS, round(size.long_mm, 1), "mm"),
+        (codes.SHORT_AXIS, round(size.short_mm, 1), "mm"),
+        (codes.MEAN_DIAMETER, of.measured.nodule().size.mean_mm, "mm"),
+        (codes.LARGEST_DIAMETER, round(size.greatest_mm, 1), "mm"),
+        (codes.VOLUME, round(size.volume_mm3, 1), "mm3"),
+    ]
+    if solid is not None and content.kind == Texture.PART_SOLID:
+        values += [
+            (codes.SOLID_MEAN, round(solid.mean_mm, 1), "mm"),
+            (codes.SOLID_VOLUME, round(solid.volume_mm3, 1), "mm3"),
+        ]
+    values.append((codes.SPICULATION, round(of.measured.margin.spiculation, 2), "1"))
+    suspicion = of.measured.suspicion(plan.suspicion)
+    if suspicion is not None:
+        values.append((codes.SUSPICION, round(suspicion, 3), "1"))
+    if of.lobe is not None:
+        values.append((codes.LOBE_SURE, of.lobe.probability, "1"))
+    return Finding(
+        codes.NODULE,
+        codes.SITES[of.lobe.lobe] if of.lobe else codes.LUNG,
+        tuple(Measurement(concept, value, unit) for concept, value, unit in values),
+        probability=of.probability,
+        center_lps_mm=of.center_lps_mm,
+        segment=label,
+    )
+
+
+def _assess(
+    found: Sequence[Described], lungs: Lungs, plan: NodulePlan
+) -> dict[str, Assessment]:
+    """Categories of the study and of each nodule, and what a nodule is made of."""
+    nodules = [each.measured.nodule() for each in found]
+    whole = overall(nodules)
+    out: dict[str, Assessment] = {
+        "Lung-RADS": whole.name,
+        "Lung-RADS_because": whole.because,
+        "nodules": len(found),
+        "threshold": plan.threshold,
+        "lung_right_ml": round(lungs.right_ml, 0),
+        "lung_left_ml": round(lungs.left_ml, 0),
+    }
+    for n, (each, nodule) in enumerate(zip(found, nodules, strict=True), start=1):
+        category, content = category_of(nodule), each.measured.content
+        out[f"nodule_{n}"] = {
+            "Lung-RADS": category.name,
+            "because": category.because,
+            "texture": content.kind,
+            "calcification": content.calcium,
+            "fat": "yes" if content.fat_share >= 0.1 else "no",
+            "juxtapleural": "yes" if each.measured.margin.is_juxtapleural else "no",
+            "smooth": "yes" if each.measured.margin.is_smooth else "no",
+            "spiculated": "yes" if each.measured.is_spiculated else "no",
+        }
+    return out
+
+
+def _disagreements(found: Sequence[Described], plan: NodulePlan) -> tuple[Notice, ...]:
+    """Name nodules whose suspicion and category point in different directions."""
+    notices: list[Notice] = []
+    for n, each in enumerate(found, start=1):
+        suspicion = each.measured.suspicion(plan.suspicion)
+        category = category_of(each.measured.nodule())
+        if suspicion is not None:
+            notices += disagreement(n, suspicion, category.name)
+    return tuple(notices)
+
+
+def _labels(found: Sequence[Described], volume: Volume, chest: _Chest) -> LabelMap:
+    upright = np.zeros(chest.grid.shape, np.uint8)
+    for n, each in reversed(list(enumerate(found, start=1))):
+        part = _part(upright, each.measured)
+        part[each.measured.mask] = n
+    segments = {n: codes.segment_of(n) for n in range(1, len(found) + 1)}
+    return LabelMap(
+        np.ascontiguousarray(turn_of(volume.grid).back(upright)), segments, volume.grid
+    )
+
+
+def _part(upright: UInt8[ndarray, "k j i"], of: Measured) -> UInt8[ndarray, "z y x"]:
+    start, size = of.region.start, of.mask.shape
+    return upright[tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))]
+
+
+def _heat_maps(
+    found: Sequence[Described], chest: _Chest, networks: Networks, volume: Volume
+) -> tuple[HeatMap, ...]:
+    """Map what the network that screens goes by, in the slices around each nodule."""
+    if not found:
+        return ()
+    heat = np.zeros(chest.grid.shape, np.uint8)
+    spacing_mm = np.array(chest.grid.spacing_mm)
+    for each in found:
+        center = np.array(each.center)
+        cube = cubes_at(chest.hu, spacing_mm, center[None], networks.plan)[0]
+        drop = hidden_parts(networks.screen, cube, networks.plan)
+        _spread(drop / max(float(drop.max()), 1e-6), center, heat, spacing_mm, networks.plan)
+    upright = np.ascontiguousarray(turn_of(volume.grid).back(heat))
+    return (HeatMap("nodules", upright, "Occlusion of the slices screened (Zeiler 2014)"),)
+
+
+def _spread(
+    share: Float[ndarray, "y x"],
+    center: Float[ndarray, " 3"],
+    heat: UInt8[ndarray, "k j i"],
+    spacing_mm: Float[ndarray, " 3"],
+    plan: NodulePlan,
+) -> None:
+    """Put a map of slices where they lie, `_THICK_MM` on either side."""
+    zoom = spacing_mm[1:] / np.array(plan.spacing_mm[1:])
+    half = (np.array(share.shape) - 1) / 2
+    size = np.array(heat.shape)
+    reach = np.array([_THICK_MM / spacing_mm[0], *(half / zoom)])
+    low = np.clip(np.ceil(center - reach).astype(int), 0, size - 1)
+    high = np.clip(np.floor(center + reach).astype(int) + 1, low + 1, size)
+    y, x = (
+        (np.arange(a, b) - c) * z + h
+        for a, b, c, z, h in zip(low[1:], high[1:], center[1:], zoom, half, strict=True)
+    )
+    columns, rows = (part.astype(np.float32) for part in np.meshgrid(x, y))
+    level = cv2.remap(share, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    heat[box] = np.maximum(heat[box], np.rint(255 * level).astype(np.uint8))

@@ -1,0 +1,153 @@
+"""The words of the lung report, English and Chinese (terms of chest radiology)."""
+
+from medloop.clinical.report.language import Book
+from medloop.clinical.report.notices import Translations
+
+WORDS: Book = {
+    "title": ("Chest CT: pulmonary nodules", "胸部 CT 肺结节分析报告"),
+    "subject": ("Lungs", "双肺"),
+    # conclusion
+    "none": ("No nodule found.", "未检出肺结节。"),
+    "one": (
+        "One nodule, Lung-RADS {category}.",
+        "检出 1 个结节，Lung-RADS {category} 类。",
+    ),
+    "several": (
+        "{count} nodules, highest Lung-RADS {category}.",
+        "检出 {count} 个结节，最高 Lung-RADS {category} 类。",
+    ),
+    "nodule": (
+        "{number}. {place}, {size}\u00a0mm {texture} nodule{details}, Lung-RADS {category}.",
+        "{number}. {place}，{size}\u00a0mm {texture}结节{details}，Lung-RADS {category} 类。",
+    ),
+    "solid_part": (", solid part {size}\u00a0mm", "，实性成分 {size}\u00a0mm"),
+    "suspicion": (", suspicion {share}", "，可疑度 {share}"),
+    "calcified_diffuse": (", calcified", "，弥漫钙化"),
+    "calcified_central": (", calcified in the middle", "，中央钙化"),
+    "calcified_eccentric": (", partly calcified", "，偏心钙化"),
+    "fat": (", with fat", "，含脂肪"),
+    "spiculated": (", spiculated", "，有毛刺"),
+    "juxtapleural": (", at the pleura", "，邻近胸膜"),
+    "more": ("{count} more in the table.", "其余 {count} 个见下表。"),
+    # places
+    "right upper": ("Right upper lobe", "右肺上叶"),
+    "right middle": ("Right middle lobe", "右肺中叶"),
+    "right lower": ("Right lower lobe", "右肺下叶"),
+    "left upper": ("Left upper lobe", "左肺上叶"),
+    "left lower": ("Left lower lobe", "左肺下叶"),
+    "lung": ("Lung", "肺"),
+    "unsure_place": ("{place} (probably)", "{place}（可能）"),
+    "solid": ("solid", "实性"),
+    "part-solid": ("part-solid", "部分实性"),
+    "non-solid": ("non-solid", "非实性（磨玻璃）"),
+    # advice
+    "advice_none": (
+        "Read the whole scan: a nodule that was not found is not ruled out.",
+        "请完整阅片：未检出不能排除结节存在。",
+    ),
+    "advice_1": (
+        "Screening: low-dose CT in 12 months.",
+        "筛查建议：12 个月后复查低剂量 CT。",
+    ),
+    "advice_2": (
+        "Screening: low-dose CT in 12 months.",
+        "筛查建议：12 个月后复查低剂量 CT。",
+    ),
+    "advice_3": (
+        "Screening: low-dose CT in 6 months.",
+        "筛查建议：6 个月后复查低剂量 CT。",
+    ),
+    "advice_4A": (
+        "Screening: low-dose CT in 3 months; PET/CT may be considered for a solid part of "
+        "8\u00a0mm or more.",
+        "筛查建议：3 个月后复查低剂量 CT；实性成分 ≥ 8\u00a0mm 可考虑 PET/CT。",
+    ),
+    "advice_4B": (
+        "Referral for clinical evaluation: diagnostic chest CT, PET/CT or tissue sampling.",
+        "建议转诊进一步评估：诊断性胸部 CT、PET/CT 或组织活检。",
+    ),
+    "advice_4X": (
+        "Referral for clinical evaluation: diagnostic chest CT, PET/CT or tissue sampling.",
+        "建议转诊进一步评估：诊断性胸部 CT、PET/CT 或组织活检。",
+    ),
+    "guideline": (
+        "Lung-RADS v2022, as for a baseline screening CT: no earlier study was compared. "
+        "Nodules found by chance follow the Fleischner guideline of 2017, which needs the "
+        "reader's view of the patient's risk.",
+        "Lung-RADS v2022（按基线筛查 CT 分类，未与既往检查比较）。偶然发现的结节请按 2017 年 "
+        "Fleischner 指南处理，需由医生结合患者风险判断。",
+    ),
+    # table
+    "table": ("Nodules", "结节列表"),
+    "number": ("No.", "编号"),
+    "lobe": ("Lobe", "肺叶"),
+    "axes": ("Axes (mean), mm", "长径 x 短径（平均），mm"),
+    "greatest": ("3D, mm", "三维最大径，mm"),
+    "volume": ("Volume, mm³", "体积，mm³"),
+    "kind": ("Density", "密度"),
+    "solid_mm": ("Solid part, mm", "实性成分，mm"),
+    "signs": ("Signs", "征象"),
+    "probability": ("Nodule", "结节概率"),
+    "suspected": ("Suspicion", "可疑度"),
+    "category": ("Lung-RADS", "Lung-RADS"),
+    "sign_calcified": ("calcium", "钙化"),
+    "sign_fat": ("fat", "脂肪"),
+    "sign_spiculated": ("spiculation", "毛刺"),
+    "sign_juxtapleural": ("juxtapleural", "邻胸膜"),
+    "note": (
+        "Axes in the axial plane. Nodule: probability that three of four readers would mark "
+        "it. Suspicion: probability that the readers of LIDC-IDRI would have suspected "
+        "malignancy, an opinion from images, no pathology. Lobes follow the fissures as far "
+        "as they are seen.",
+        "长径、短径在横断面测量。结节概率：四位阅片者中三位会标记为结节的概率。可疑度："
+        "LIDC-IDRI 阅片者怀疑恶性的概率，为影像学意见，并非病理结果。肺叶依可见叶间裂划分。",
+    ),
+    # figures
+    "figure": ("Key images", "关键图像"),
+    "heat": ("Where the network looked", "网络关注区域"),
+    "heat_low": ("little", "低"),
+    "heat_high": ("much", "高"),
+    # limits
+    "limit_scope": (
+        "Looks for nodules of 4 to 30 mm only. Masses, consolidation, lymph nodes, airways, "
+        "pleura, bones and everything else in the image are not looked at.",
+        "仅检测 4–30 mm 的肺结节；不分析肿块、实变、淋巴结、气道、胸膜、骨骼及图像其余部分。",
+    ),
+    "limit_not_for": (
+        "Not for children, slices over 5 mm, lungs after surgery or with extensive fibrosis: "
+        "not tested there. A second look by a qualified reader decides.",
+        "不适用于儿童、层厚大于 5 mm、肺部术后或广泛纤维化者（未经验证）。"
+        "须由具备资质的医生复核。",
+    ),
+    "limit_trained": (
+        "Trained on few scans of LIDC-IDRI and on nodules drawn into them; the card gives the "
+        "figures and their wide intervals. Expect lower accuracy elsewhere.",
+        "训练数据为少量 LIDC-IDRI 扫描及绘制的结节；准确度及其较宽的置信区间见模型卡。"
+        "用于其他人群或设备时准确度可能降低。",
+    ),
+    "limit_trained_other": (
+        "Training data and accuracy: see the model card of the bundle named under provenance.",
+        "训练数据及准确度见“结果来源”所列模型的模型卡。",
+    ),
+}
+
+# Chinese for what the analysis may remark, by Notice.code.
+NOTICES: Translations = {
+    "thick-slices": "层厚 {slice_mm:.1f} mm：可能漏检小结节，测量值准确度降低。",
+    "slices-apart": "层厚 {thickness_mm:.2f} mm，层间距 {gap_mm:.2f} mm：扫描不连续。",
+    "sharp-kernel": "采用锐利重建算法：小结节的 CT 值可能有偏差。",
+    "lungs-cut": "肺部未完全包含在扫描范围内。",
+    "lung-missing": "仅见一侧肺，另一侧未显示或含气过少。",
+    "hu-padding": "图像含填充值 {padding:g}。",
+    "hu-calibration": (
+        "CT 值可能有偏差：{tissue} 的峰值为 {seen_hu:.0f} HU，通常为 {usual_hu:.0f} HU。"
+    ),
+    "lung-disagreement": (
+        "结节 {nodule}：Lung-RADS {category} 类，但可疑度为 {suspicion:.0%}，"
+        "二者不一致，请核对图像。"
+    ),
+    "lung-unmeasured": "另有 {count} 处可疑结节无法勾画，未列出。",
+    "lung-many": "检出 {count} 个结节，仅列出最可能的 {most} 个。",
+}
+
+SHIPPED_BUNDLE = "lung_nodules"
