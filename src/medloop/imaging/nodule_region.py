@@ -7,8 +7,9 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
 OPENING_SHARE = 0.64  # of the nodule's half thickness: thinner things are vessels or strands
+OPENING_MM = 5.0  # vessels in the lung are thinner than 10 mm
 _KEPT_MM = 0.8  # what stands out less stays
-_KEPT_SHARE = 0.12  # of the half thickness
+_KEPT_SHARE = 0.06  # of the half thickness
 _WEDGE_MM = 2.0
 _WEDGE_KEPT_MM = 0.2
 
@@ -82,7 +83,7 @@ def _opened(
     part = ndimage.binary_fill_holes(part)
     deep_mm = ndimage.distance_transform_edt(part) * step_mm - step_mm / 2
     half_mm = _half_thickness(deep_mm, middle, step_mm)
-    radius_mm = OPENING_SHARE * half_mm
+    radius_mm = min(OPENING_SHARE * half_mm, OPENING_MM)
     core = _part_in_middle(deep_mm > radius_mm, middle)
     if not core.any():
         return part
@@ -93,7 +94,7 @@ def _opened(
     cut = far | ((beyond_mm > _WEDGE_KEPT_MM) & (depth_mm < _WEDGE_MM))
     if far.any():
         to_far_mm = ndimage.distance_transform_edt(~far) * step_mm
-        cut |= (beyond_mm > 0.25 * step_mm) & (to_far_mm <= kept_mm + 1.5 * step_mm)
+        cut |= (beyond_mm > 0.25 * step_mm) & (to_far_mm <= kept_mm + 0.75 * step_mm)
     return _part_in_middle(part & ~cut, middle)
 
 

@@ -24,22 +24,53 @@ def depth_in_lung(
     A given mask stands as it is, unless it leaves the nodule at `place` out. Otherwise the lung
     is the air around, and in each axial slice its convex hull within two radii and 6 mm of the
     nodule: a straight or outward curved wall goes on behind the nodule (Kuhnigk 2006 does so in
-    space). Slices more than two radii away are not looked at; they lie `_FAR_MM` outside.
+    space). Only what is near is looked at: two radii and 4 mm up and down, 14 mm in a slice.
     """
+    box = _box(place, spacing_mm, (2 * radius_mm + 4, 2 * radius_mm + 14), hu.shape)
+    near = tuple(p - side.start for p, side in zip(map(round, place), box, strict=True))
+    depth = np.full(hu.shape, -_FAR_MM, np.float32)
+    mask = None if lung is None else lung[box]
+    depth[box] = _depth_in_box(
+        hu[box], spacing_mm, (near[0], near[1], near[2]), radius_mm, mask
+    )
+    return depth
+
+
+def _box(
+    place: tuple[float, float, float],
+    spacing_mm: tuple[float, float, float],
+    half_mm: tuple[float, float],
+    shape: tuple[int, ...],
+) -> tuple[slice, slice, slice]:
+    """Give the box of so much up and down, and so much within the slice, around a place."""
+    k, j, i = (
+        slice(max(0, round(p) - int(h / mm) - 1), min(n, round(p) + int(h / mm) + 2))
+        for p, mm, n, h in zip(
+            place, spacing_mm, shape, (half_mm[0], half_mm[1], half_mm[1]), strict=True
+        )
+    )
+    return k, j, i
+
+
+def _depth_in_box(
+    hu: Float[ndarray, "k j i"],
+    spacing_mm: tuple[float, float, float],
+    place: tuple[int, int, int],
+    radius_mm: float,
+    lung: Bool[ndarray, "k j i"] | None,
+) -> Float[ndarray, "k j i"]:
     pixel_mm = (spacing_mm[1] + spacing_mm[2]) / 2
-    k, j, i = (round(p) for p in place)
-    is_closed = lung is not None and _holds(lung, (k, j, i), radius_mm, pixel_mm)
+    is_closed = lung is not None and _holds(lung, place, radius_mm, pixel_mm)
     if lung is not None and is_closed:
         base = lung
     else:
-        base = _air_near(hu, spacing_mm, (k, j, i), radius_mm)
+        base = _air_near(hu, spacing_mm, place, radius_mm)
         base = base if lung is None else base | lung
-    around = int(np.ceil((2 * radius_mm + 4) / spacing_mm[0]))
     window = np.zeros(hu.shape[1:], np.uint8)
-    cv2.circle(window, (i, j), int((2 * radius_mm + 6) / pixel_mm) + 1, 1, -1)
-    depth = np.full(hu.shape, -_FAR_MM, np.float32)
-    for layer in range(max(0, k - around), min(len(hu), k + around + 1)):
-        inside = base[layer].astype(np.uint8)
+    cv2.circle(window, (place[2], place[1]), int((2 * radius_mm + 6) / pixel_mm) + 1, 1, -1)
+    depth = np.zeros(hu.shape, np.float32)
+    for layer, air in enumerate(base):
+        inside = air.astype(np.uint8)
         if not is_closed:
             inside |= _hull(inside & window)
         depth[layer] = (_depth(inside) - (0 if is_closed else _ROUGH_PX)) * pixel_mm
