@@ -63,11 +63,11 @@ class Margin:
 
     @property
     def is_spiculated(self) -> bool:
-        """Whether strands leave it all around: at least five, on 3 % of the shell.
+        """Whether strands leave it: three or more on 15 % of the shell, or eight.
 
-        Vessels are strands as well; one or two run to many nodules.
+        Vessels are strands as well; one or two run to many nodules. A hint, not a finding.
         """
-        return self.strands >= 5 and self.spiculation >= 0.03
+        return self.strands >= (3 if self.spiculation >= 0.15 else 8)
 
 
 def describe_margin(nodule: Outline) -> Margin:
