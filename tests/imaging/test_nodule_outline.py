@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from medloop.imaging.nodule_outline import outline
 from medloop.imaging.nodule_size import measure
@@ -127,3 +130,20 @@ def test_a_crop_of_one_value_is_no_nodule(fill):
     hu = np.full((6, 12, 12), fill, np.float32)
     nodule = outline(hu, (2.5, 0.7, 0.7), (3, 6, 6))
     assert nodule is None or nodule.touches_edge
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 100_000))
+def test_anything_gives_measurable_outlines_or_none(seed):
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(n) for n in rng.integers(1, [20, 40, 40]))
+    blobs = gaussian_filter(rng.normal(size=shape), rng.uniform(0.5, 4)) > 0.02
+    hu = (rng.normal(-850, rng.uniform(5, 150), shape) + 900 * blobs).astype(np.float32)
+    lung = None if seed % 3 else ~blobs
+    place = tuple(int(rng.integers(0, n)) for n in shape)
+    nodule = outline(hu, (float(rng.uniform(0.5, 5)), 0.7, 0.7), place, lung=lung)
+    if nodule is not None:
+        size = measure(nodule)
+        assert 0 < size.short_mm <= size.long_mm <= size.greatest_mm < 150
+        assert np.isfinite(size.volume_mm3)
+        assert nodule.inside.any()

@@ -102,7 +102,8 @@ def _half_thickness(
     deep_mm: Float[ndarray, "a b c"], middle: Float[ndarray, " 3"], step_mm: float
 ) -> float:
     """Climb from the middle to the deepest place around, as far as that is deep."""
-    at = np.array(middle)
+    inside = np.argwhere(deep_mm > 0)
+    at = inside[((inside - middle) ** 2).sum(1).argmin()].astype(float)
     reach_mm = 2.0
     for _ in range(4):
         n = max(1, int(reach_mm / step_mm))
