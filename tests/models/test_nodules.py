@@ -8,13 +8,16 @@ import pytest
 from scipy import ndimage
 
 from medloop.core.errors import InputError
+from medloop.imaging.hounsfield import quantiles
 from medloop.models.architecture import densenet
 from medloop.models.nodule_plan import NodulePlan, nodule_plan_from
 from medloop.models.nodules import (
     cubes_at,
     cubes_in_hu,
+    curve_for,
     find_spots,
     hidden_parts,
+    lung_values,
     middle_slices,
     probabilities,
     review,
@@ -158,7 +161,35 @@ def test_probabilities_are_calibrated_logits():
 def test_a_plan_survives_its_file_and_a_foreign_frame_is_refused():
     raw = json.loads(PLAN.to_json())
     assert nodule_plan_from(raw) == PLAN
+    known = replace(PLAN, reference=quantiles(np.arange(-1000.0, 0.0)))
+    assert nodule_plan_from(json.loads(known.to_json())) == known
     with pytest.raises(InputError, match="coordinate frame"):
         nodule_plan_from({**raw, "frame": "ras/ijk"})
     with pytest.raises(InputError, match="no plan for nodules"):
         nodule_plan_from({key: raw[key] for key in raw if key != "cube"})
+
+
+def test_lungs_that_are_alike_are_left_as_they_are():
+    hu, lungs, _ = lungs_with([((50.0, 40.0, 42.0), 6.0, 30)])
+    rng = np.random.default_rng(0)
+    noisy = (hu + rng.normal(0, 60, hu.shape)).astype(np.int16)
+    reference = quantiles(lung_values(noisy, lungs))
+    assert curve_for(noisy, lungs, PLAN) is None  # nothing to match with
+    assert curve_for(noisy, lungs, replace(PLAN, reference=reference)) is None
+    assert curve_for(noisy, 0 * lungs, replace(PLAN, reference=reference)) is None
+
+
+def test_lungs_of_another_scanner_are_matched_before_a_network_sees_them():
+    hu, lungs, spacing = lungs_with([((50.0, 40.0, 42.0), 6.0, 30)])
+    rng = np.random.default_rng(0)
+    noisy = (hu + rng.normal(0, 60, hu.shape)).astype(np.int16)
+    plan = replace(PLAN, reference=quantiles(lung_values(noisy, lungs)))
+    other = (noisy + 80).astype(np.int16)
+    curve = curve_for(other, lungs, plan)
+    assert curve is not None
+    center = np.array([[20.0, 57.0, 60.0]])
+    wanted = cubes_at(noisy, spacing, center, plan)
+    assert np.abs(cubes_at(other, spacing, center, plan, curve=curve) - wanted).mean() < 0.02
+    assert np.abs(cubes_at(other, spacing, center, plan) - wanted).mean() > 0.08
+    found = find_spots(other, lungs, spacing, replace(plan, least_hu=60.0), curve=curve)
+    assert np.linalg.norm(found.centers[0] * spacing - (50, 40, 42)) < 1

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from medloop.core.errors import InputError
+from medloop.imaging.hounsfield import Quantiles
 from medloop.models.architecture import Architecture, architecture_from
 from medloop.models.plan import Task
 from medloop.models.segmentation_plan import VOLUMES
@@ -84,6 +85,8 @@ class NodulePlan:
         Probability from which a place is reported.
     suspicion
         Of malignancy, as readers would rate it.
+    reference
+        HU of the lungs the networks learned from; None where they are not known.
     frame
         ``"lps/kji"``; the loader refuses any other.
     """
@@ -102,6 +105,7 @@ class NodulePlan:
     temperature: float = 1.0
     threshold: float = 0.5
     suspicion: Suspicion = Suspicion()
+    reference: Quantiles | None = None
     frame: str = VOLUMES
     task: Task = Task.NODULES
 
@@ -135,6 +139,7 @@ def nodule_plan_from(raw: Mapping[str, Any]) -> NodulePlan:
             temperature=float(raw["temperature"]),
             threshold=float(raw["threshold"]),
             suspicion=Suspicion(**{key: float(w) for key, w in raw["suspicion"].items()}),
+            reference=_reference(raw["reference"]),
             frame=str(raw["frame"]),
         )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as why:
@@ -142,3 +147,10 @@ def nodule_plan_from(raw: Mapping[str, Any]) -> NodulePlan:
     if plan.frame != VOLUMES:
         raise InputError(f"plan.json has the coordinate frame {plan.frame!r}, not {VOLUMES!r}")
     return plan
+
+
+def _reference(raw: Mapping[str, Any] | None) -> Quantiles | None:
+    if raw is None:
+        return None
+    shares, values = (tuple(float(n) for n in raw[key]) for key in ("shares", "values"))
+    return Quantiles(shares, values)

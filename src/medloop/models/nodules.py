@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32, Shaped, UInt8
 from numpy import ndarray
 
 from medloop.imaging.blobs import Blobs, find_blobs
+from medloop.imaging.hounsfield import Curve, match_histogram
 from medloop.models.nodule_plan import NodulePlan
 from medloop.models.predict import Predictor
 
@@ -16,6 +17,8 @@ LUNG_HU: Final = -850.0  # what stands for everything outside the lungs
 _BRIGHTEST_HU: Final = 100.0  # a blob is as bright as soft tissue, bone and metal are no more
 _MARGIN_MM: Final = 6.0
 _BATCH: Final = 16
+_SAMPLES: Final = 4_000_000  # voxels of a scan that its lungs' HU are told from
+_ALIKE_HU: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,21 +48,48 @@ class Spots:
         return Spots(self.centers[which], self.radii_mm[which], self.scores_hu[which])
 
 
+def lung_values(
+    hu: Shaped[ndarray, "k j i"], lungs: UInt8[ndarray, "k j i"]
+) -> Float32[ndarray, " n"]:
+    """Take some of the HU in the lungs."""
+    step = max(1, round((hu.size / _SAMPLES) ** (1 / 3)))
+    every = np.s_[::step, ::step, ::step]
+    return hu[every][lungs[every] > 0].astype(np.float32)
+
+
+def curve_for(
+    hu: Shaped[ndarray, "k j i"], lungs: UInt8[ndarray, "k j i"], plan: NodulePlan
+) -> Curve | None:
+    """Match a scanner's lungs to those the networks learned from; None where they are alike.
+
+    They differ where half of the quantiles are 40 HU or more off (Nyul 2000).
+    """
+    values = lung_values(hu, lungs)
+    if plan.reference is None or not len(values):
+        return None
+    own = np.quantile(values, plan.reference.shares)
+    if np.median(np.abs(own - plan.reference.values)) < _ALIKE_HU:
+        return None
+    return match_histogram(values, plan.reference)
+
+
 def find_spots(
     hu: Shaped[ndarray, "k j i"],
     lungs: UInt8[ndarray, "k j i"],
     spacing_mm: Float[ndarray, " 3"],
     plan: NodulePlan,
+    *,
+    curve: Curve | None = None,
 ) -> Spots:
     """Find bright blobs in the lungs of an upright volume in HU; `lungs` is 0 elsewhere.
 
-    The lungs' box alone is resampled, slice by slice.
+    The lungs' box alone is resampled, slice by slice; HU are mapped by the `curve` first.
     """
     box = _box(lungs, _MARGIN_MM / spacing_mm)
     if box is None:
         return Spots(np.zeros((0, 3)), np.zeros(0), np.zeros(0))
     cut, mask = hu[box], lungs[box]
-    cubic = _cubic(cut, mask, spacing_mm, plan.step_mm)
+    cubic = _cubic(cut, mask, spacing_mm, plan.step_mm, curve)
     blobs: Blobs = find_blobs(
         cubic,
         smallest=plan.smallest_mm / plan.step_mm,
@@ -96,6 +126,7 @@ def _cubic(
     lungs: UInt8[ndarray, "k j i"],
     spacing_mm: Float[ndarray, " 3"],
     step_mm: float,
+    curve: Curve | None,
 ) -> Float32[ndarray, "z y x"]:
     """Bring lungs to cubic voxels; everything else is as dark as they are."""
     z, y, x = (
@@ -103,7 +134,8 @@ def _cubic(
     )
     planes = np.empty((hu.shape[0], y, x), np.float32)
     for plane, source, mask in zip(planes, hu, lungs, strict=True):
-        bright = np.clip(source, -1000, _BRIGHTEST_HU).astype(np.float32)
+        seen = source if curve is None else curve.apply(source)
+        bright = np.clip(seen, -1000, _BRIGHTEST_HU).astype(np.float32)
         bright[mask == 0] = LUNG_HU
         cv2.resize(bright, (x, y), dst=plane, interpolation=cv2.INTER_AREA)
     flat = planes.reshape(len(planes), -1)
@@ -135,9 +167,15 @@ def cubes_at(
     spacing_mm: Float[ndarray, " 3"],
     centers: Float[ndarray, "n 3"],
     plan: NodulePlan,
+    *,
+    curve: Curve | None = None,
 ) -> Float32[ndarray, "n 1 z y x"]:
-    """Cut the cube around each center ([k, j, i] voxels) out of an upright volume, -1 to 1."""
-    return scaled(cubes_in_hu(hu, spacing_mm, centers, plan), plan)
+    """Cut the cube around each center ([k, j, i] voxels) out of an upright volume, -1 to 1.
+
+    HU are mapped by the `curve` first.
+    """
+    cubes = cubes_in_hu(hu, spacing_mm, centers, plan)
+    return scaled(cubes if curve is None else curve.apply(cubes), plan)
 
 
 def cubes_in_hu(

@@ -16,7 +16,7 @@ from medloop.clinical.lung import codes
 from medloop.clinical.lung.characterize import Described, Measured, measure_at
 from medloop.clinical.lung.lung_rads import category_of, overall
 from medloop.clinical.lung.nodule import Texture
-from medloop.clinical.lung.notices import disagreement, too_many, unmeasured
+from medloop.clinical.lung.notices import disagreement, matched, too_many, unmeasured
 from medloop.clinical.lung.suitability import choose, remarks, require_chest
 from medloop.core.finding import Assessment, Finding, Measurement, Provenance, Result, Weights
 from medloop.core.geometry import Grid
@@ -31,6 +31,7 @@ from medloop.models.nodules import (
     Reviewed,
     Spots,
     cubes_at,
+    curve_for,
     find_spots,
     hidden_parts,
     probabilities,
@@ -95,8 +96,10 @@ class LungAnalysis:
         chest = _Chest.of(volume, lungs)
         ready = self.clock()
         plan = self.networks.plan
-        spots = find_spots(chest.hu, chest.lungs, np.array(chest.grid.spacing_mm), plan)
-        cubes = cubes_at(chest.hu, np.array(chest.grid.spacing_mm), spots.centers, plan)
+        spacing_mm = np.array(chest.grid.spacing_mm)
+        curve = curve_for(chest.hu, chest.lungs, plan)
+        spots = find_spots(chest.hu, chest.lungs, spacing_mm, plan, curve=curve)
+        cubes = cubes_at(chest.hu, spacing_mm, spots.centers, plan, curve=curve)
         answer = review(self.networks.screen, self.networks.review, cubes, plan)
         inferred = self.clock()
         found, lost = self._describe(chest, spots, answer, lobes)
@@ -111,6 +114,7 @@ class LungAnalysis:
                 *remarks(case.selection.series[0]),
                 *check_hu(volume).notices,
                 *lungs.notices,
+                *matched(curve),
                 *unmeasured(lost),
                 *too_many(len(found), MOST),
                 *_disagreements(shown, plan),

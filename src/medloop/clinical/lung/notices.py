@@ -3,6 +3,7 @@
 from typing import Final
 
 from medloop.core.study import Notice
+from medloop.imaging.hounsfield import Curve
 
 # Lung-RADS v2022 expects less than 1 % malignancy in category 2, 1-2 % in 3, 5-15 % in 4A, more
 # than 15 % in 4B; readers' suspicion is another scale, so only clear contradictions are named.
@@ -22,6 +23,19 @@ def disagreement(number: int, suspicion: float, category: str) -> tuple[Notice, 
         " decide by looking."
     )
     return (Notice("lung-disagreement", text, values),)
+
+
+def matched(curve: Curve | None) -> tuple[Notice, ...]:
+    """Say that the networks saw HU brought to those they learned from; sizes did not change."""
+    if curve is None:
+        return ()
+    shifts = [wanted - given for given, wanted in zip(curve.given, curve.wanted, strict=True)]
+    most = round(max(shifts, key=abs), 1)
+    text = (
+        "HU of the lungs differ from those the network learned from: matched for detection, by"
+        f" up to {most:+.0f} HU. Measurements are of the values as they came."
+    )
+    return (Notice("lung-matched", text, (("most_hu", most),)),)
 
 
 def unmeasured(count: int) -> tuple[Notice, ...]:

@@ -146,6 +146,9 @@ NOTICES: Translations = {
         "结节 {nodule}：Lung-RADS {category} 类，但可疑度为 {suspicion:.0%}，"
         "二者不一致，请核对图像。"
     ),
+    "lung-matched": (
+        "肺 CT 值分布与训练数据不同：检测时已匹配（最多 {most_hu:+.0f} HU），测量仍用原始值。"
+    ),
     "lung-unmeasured": "另有 {count} 处可疑结节无法勾画，未列出。",
     "lung-many": "检出 {count} 个结节，仅列出最可能的 {most} 个。",
 }

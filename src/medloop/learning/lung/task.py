@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from medloop.evaluation.bootstrap import Figure
+from medloop.imaging.hounsfield import Quantiles, quantiles
 from medloop.learning.card import PURPOSES, Purpose
 from medloop.learning.export import export_nodule_nets
 from medloop.learning.figures import Predictions
@@ -27,7 +28,7 @@ from medloop.learning.tasks import imagenet
 from medloop.learning.torch_predictor import TorchPredictor
 from medloop.models.networks.nodules import NoduleNet
 from medloop.models.nodule_plan import NodulePlan
-from medloop.models.nodules import Spots, cubes_at, review
+from medloop.models.nodules import Spots, cubes_at, lung_values, review
 
 _BATCH = 64
 
@@ -148,10 +149,20 @@ class NoduleTask:
     ) -> tuple[NodulePlan, list[Figure]]:
         """Calibrate on out-of-fold predictions, then measure them."""
         known = rated(self.outlines)
-        plan = replace(settled(self.recipe.plan, predictions), suspicion=fit_suspicion(known))
+        plan = settled(self.recipe.plan, predictions)
+        plan = replace(plan, suspicion=fit_suspicion(known), reference=self._reference())
         figures = nodule_figures(predictions, rng) if predictions else []
         opinion = suspicion_figure(known, rng)
         return plan, [*figures, *([opinion] if opinion else [])]
+
+    def _reference(self) -> Quantiles | None:
+        """Describe the HU of the lungs in all scans, each scan as much as another."""
+        scans = [case for case in self.cases if case.source.is_whole]
+        parts = [quantiles(lung_values(case.hu, case.lungs)) for case in scans]
+        if not parts:
+            return None
+        values = np.mean([part.values for part in parts], axis=0)
+        return Quantiles(parts[0].shares, tuple(round(float(v), 1) for v in values))
 
     def export(self, members: Sequence[nn.Module], path: Path) -> None:
         """Write the mean of the networks as ONNX: what reviews, and beside it what screens."""
