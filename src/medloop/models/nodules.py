@@ -17,6 +17,7 @@ LUNG_HU: Final = -850.0  # what stands for everything outside the lungs
 _BRIGHTEST_HU: Final = 100.0  # a blob is as bright as soft tissue, bone and metal are no more
 _MARGIN_MM: Final = 6.0
 _BATCH: Final = 16
+_SLAB: Final = 64  # slices
 _SAMPLES: Final = 4_000_000  # voxels of a scan that its lungs' HU are told from
 _ALIKE_HU: Final = 40.0
 
@@ -132,15 +133,21 @@ def _cubic(
     z, y, x = (
         max(1, round(n * s / step_mm)) for n, s in zip(hu.shape, spacing_mm, strict=True)
     )
-    planes = np.empty((hu.shape[0], y, x), np.float32)
-    for plane, source, mask in zip(planes, hu, lungs, strict=True):
-        seen = source if curve is None else curve.apply(source)
-        bright = np.clip(seen, -1000, _BRIGHTEST_HU).astype(np.float32)
-        bright[mask == 0] = LUNG_HU
-        cv2.resize(bright, (x, y), dst=plane, interpolation=cv2.INTER_AREA)
-    flat = planes.reshape(len(planes), -1)
-    weights = _weights(len(planes), z, len(planes) / z, (len(planes) / z - 1) / 2)
-    return np.asarray((weights @ flat).reshape(z, y, x))
+    weights = _weights(len(hu), z, len(hu) / z, (len(hu) / z - 1) / 2)
+    out = np.zeros((z, y * x), np.float32)
+    for start in range(0, len(hu), _SLAB):  # a thick slab at a time, however many slices
+        slab = np.s_[start : start + _SLAB]
+        planes = np.empty((len(hu[slab]), y, x), np.float32)
+        for plane, source, mask in zip(planes, hu[slab], lungs[slab], strict=True):
+            seen = source if curve is None else curve.apply(source)
+            bright = np.clip(seen, -1000, _BRIGHTEST_HU).astype(np.float32)
+            bright[mask == 0] = LUNG_HU
+            cv2.resize(bright, (x, y), dst=plane, interpolation=cv2.INTER_AREA)
+        rows = np.flatnonzero(weights[:, slab].any(axis=1))
+        if len(rows):
+            part = np.s_[rows[0] : rows[-1] + 1]
+            out[part] += weights[part, slab] @ planes.reshape(len(planes), -1)
+    return out.reshape(z, y, x)
 
 
 def _weights(

@@ -108,7 +108,7 @@ class LungAnalysis:
             provenance=self._provenance(case),
             findings=tuple(_finding(each, plan, n) for n, each in enumerate(shown, start=1)),
             assessments=_assess(shown, lungs, plan),
-            labels=_labels(shown, volume, chest),
+            labels=_labels(shown, volume),
             heat_maps=_heat_maps(shown[:EXPLAINED], chest, self.networks, volume),
             warnings=(
                 *remarks(case.selection.series[0]),
@@ -137,7 +137,7 @@ class LungAnalysis:
         found: list[Described] = []
         lost = 0
         for n in np.argsort(-chance, kind="stable"):
-            if chance[n] < self.networks.plan.threshold:
+            if chance[n] < self.networks.plan.threshold or len(found) > MOST:
                 break
             center = spots.centers[n]
             if any(each.measured.holds(center) for each in found):
@@ -179,7 +179,7 @@ class _Chest:
 
 
 def _described(measured: Measured, probability: float, grid: Grid, lobes: Lobes) -> Described:
-    inside = np.argwhere(measured.mask) + measured.region.start
+    inside = np.argwhere(measured.mask) + measured.start
     center = inside.mean(axis=0)
     world = grid.to_world(center[None])[0]
     try:
@@ -197,7 +197,7 @@ def _described(measured: Measured, probability: float, grid: Grid, lobes: Lobes)
 
 def _repeats(measured: Measured, found: Sequence[Described]) -> bool:
     """Whether the outline is that of a nodule that was found before."""
-    middle = (np.argwhere(measured.mask) + measured.region.start).mean(axis=0)
+    middle = (np.argwhere(measured.mask) + measured.start).mean(axis=0)
     return any(each.measured.holds(middle) for each in found)
 
 
@@ -271,19 +271,18 @@ def _disagreements(found: Sequence[Described], plan: NodulePlan) -> tuple[Notice
     return tuple(notices)
 
 
-def _labels(found: Sequence[Described], volume: Volume, chest: _Chest) -> LabelMap:
-    upright = np.zeros(chest.grid.shape, np.uint8)
+def _labels(found: Sequence[Described], volume: Volume) -> LabelMap:
+    labels = np.zeros(volume.grid.shape, np.uint8)
+    upright = turn_of(volume.grid).upright(labels)  # a view: what is written goes to `labels`
     for n, each in reversed(list(enumerate(found, start=1))):
         part = _part(upright, each.measured)
         part[each.measured.mask] = n
     segments = {n: codes.segment_of(n) for n in range(1, len(found) + 1)}
-    return LabelMap(
-        np.ascontiguousarray(turn_of(volume.grid).back(upright)), segments, volume.grid
-    )
+    return LabelMap(labels, segments, volume.grid)
 
 
 def _part(upright: UInt8[ndarray, "k j i"], of: Measured) -> UInt8[ndarray, "z y x"]:
-    start, size = of.region.start, of.mask.shape
+    start, size = of.start, of.mask.shape
     return upright[tuple(slice(a, a + n) for a, n in zip(start, size, strict=True))]
 
 
@@ -293,15 +292,15 @@ def _heat_maps(
     """Map what the network that screens goes by, in the slices around each nodule."""
     if not found:
         return ()
-    heat = np.zeros(chest.grid.shape, np.uint8)
+    heat = np.zeros(volume.grid.shape, np.uint8)
+    upright = turn_of(volume.grid).upright(heat)  # a view
     spacing_mm = np.array(chest.grid.spacing_mm)
     for each in found:
         center = np.array(each.center)
         cube = cubes_at(chest.hu, spacing_mm, center[None], networks.plan)[0]
         drop = hidden_parts(networks.screen, cube, networks.plan)
-        _spread(drop / max(float(drop.max()), 1e-6), center, heat, spacing_mm, networks.plan)
-    upright = np.ascontiguousarray(turn_of(volume.grid).back(heat))
-    return (HeatMap("nodules", upright, "Occlusion of the slices screened (Zeiler 2014)"),)
+        _spread(drop / max(float(drop.max()), 1e-6), center, upright, spacing_mm, networks.plan)
+    return (HeatMap("nodules", heat, "Occlusion of the slices screened (Zeiler 2014)"),)
 
 
 def _spread(

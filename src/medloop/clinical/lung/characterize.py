@@ -18,7 +18,6 @@ from medloop.models.nodule_plan import Suspicion
 
 _REACH_MM: Final = (32.0, 60.0)  # of the crop around a place: first, and if that is too small
 _FAT_SHARE: Final = 0.1
-_SPICULATED: Final = 0.25  # share of the shell outside in which strands run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,9 +31,9 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """A nodule's outline on its region, and everything that was measured of it."""
+    """A nodule's outline, from `start` of the volume on, and everything measured of it."""
 
-    region: Region
+    start: tuple[int, int, int]
     mask: Bool[ndarray, "k j i"]
     size: Size
     solid: Size | None
@@ -43,7 +42,7 @@ class Measured:
 
     def holds(self, index: Float[ndarray, " 3"]) -> bool:
         """Whether a place of the volume ([k, j, i]) lies in the outline."""
-        at = np.rint(index).astype(int) - self.region.start
+        at = np.rint(index).astype(int) - self.start
         inside = ((at >= 0) & (at < self.mask.shape)).all()
         return bool(inside and self.mask[tuple(at)])
 
@@ -60,7 +59,7 @@ class Measured:
     @property
     def is_spiculated(self) -> bool:
         """Whether strands run out of it all around."""
-        return self.margin.spiculation >= _SPICULATED
+        return self.margin.is_spiculated
 
     def nodule(self) -> Nodule:
         """Return it as the rules see it; a study before is not known."""
@@ -108,7 +107,7 @@ def measure_at(
     if found is None or region is None or not found.mask.any():
         return None
     return Measured(
-        region=region,
+        start=region.start,
         mask=found.mask,
         size=measure(found),
         solid=measure_solid(found),
@@ -131,7 +130,7 @@ def cut_region(
     high = np.clip(middle + reach + 1, low + 1, hu.shape)
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     start = (int(low[0]), int(low[1]), int(low[2]))
-    return Region(hu[box].astype(np.float64), lungs[box] > 0, start)
+    return Region(hu[box].astype(np.float32), lungs[box] > 0, start)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

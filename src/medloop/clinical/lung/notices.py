@@ -50,5 +50,5 @@ def too_many(count: int, most: int) -> tuple[Notice, ...]:
     """Say that only the likeliest are listed."""
     if count <= most:
         return ()
-    text = f"{count} nodules found; the {most} likeliest are listed."
-    return (Notice("lung-many", text, (("count", count), ("most", most))),)
+    text = f"More than {most} nodules found; the {most} likeliest are listed."
+    return (Notice("lung-many", text, (("most", most),)),)

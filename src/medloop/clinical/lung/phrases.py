@@ -150,7 +150,7 @@ NOTICES: Translations = {
         "肺 CT 值分布与训练数据不同：检测时已匹配（最多 {most_hu:+.0f} HU），测量仍用原始值。"
     ),
     "lung-unmeasured": "另有 {count} 处可疑结节无法勾画，未列出。",
-    "lung-many": "检出 {count} 个结节，仅列出最可能的 {most} 个。",
+    "lung-many": "检出结节超过 {most} 个，仅列出最可能的 {most} 个。",
 }
 
 SHIPPED_BUNDLE = "lung_nodules"
