@@ -1,18 +1,23 @@
 """The lung analysis on drawn chests whose nodules are known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from medloop.clinical.lung import codes
+from medloop.clinical.lung.characterize import at_fissure
+from medloop.clinical.lung.fleischner import Risk, advise
+from medloop.clinical.lung.nodule import Axes, Nodule, Texture
 from medloop.clinical.lung.notices import disagreement, too_many, unmeasured
-from medloop.clinical.lung.phrases import WORDS
+from medloop.clinical.lung.phrases import ADVICE, WORDS
 from medloop.clinical.reports import pictures_for, report_for
 from medloop.core.code import Code
 from medloop.core.errors import UnsuitableError
 from medloop.core.finding import Result
 from medloop.core.study import Content, Scan
+from medloop.imaging.fissures import Fissure
 from tests.clinical.contract import check_analysis, check_refusals
 from tests.clinical.lungs import NOW, a_case, an_analysis
 from tests.clinical.test_report_page import text_of
@@ -153,11 +158,13 @@ def test_the_report_tells_it_in_both_languages(case, result, language):
         assert "solid nodule" in text
         assert "highest Lung-RADS 4A" in text
         assert "an opinion from images, no pathology" in text
+        assert "(Fleischner 2017): CT at 3-6 months; then by the most suspicious" in text
     else:
         assert "右肺上叶" in text
         assert "实性结节" in text
         assert "最高 Lung-RADS 4A 类" in text
         assert "并非病理结果" in text
+        assert "（Fleischner 2017）：3–6 个月复查 CT，此后按最可疑结节处理。" in text
 
 
 @pytest.mark.slow
@@ -172,6 +179,47 @@ def test_key_images_have_a_row_for_each_nodule(case, result):
     middle = plain[140:160, 140:160]
     assert middle.mean() > 150  # the nodule is in the middle
     assert np.abs(plain.astype(int) - outlined).max() > 100  # and has an outline
+
+
+def test_all_that_fleischner_advises_is_said_in_chinese():
+    """Every branch of the guideline, over sizes, textures, numbers and risks."""
+    said = set()
+    for long_mm in (4.0, 7.0, 12.0):
+        axes = Axes(long_mm, long_mm)
+        small = Axes(long_mm / 2, long_mm / 2)
+        kinds = [
+            Nodule(Texture.SOLID, axes),
+            Nodule(Texture.NON_SOLID, axes),
+            Nodule(Texture.PART_SOLID, axes, solid=small),
+            Nodule(Texture.SOLID, axes, is_benign=True),
+        ]
+        for one in kinds:
+            for risk in Risk:
+                said |= {advise([one], risk).advice, advise([one, one], risk).advice}
+                said.add(advise([one, kinds[1]], risk).advice)
+    assert said == set(ADVICE)
+
+
+def test_a_fissure_counts_only_where_it_is_seen_and_on_its_own_side():
+    flat = Fissure(
+        start=np.array([60.0, 0.0, 0.0]),
+        across=np.array([1.0, 0, 0]),
+        along=np.array([0, 1.0, 0]),
+        up=np.array([0, 0, 1.0]),
+        span_mm=np.array([[-40.0, 40.0], [-60.0, 60.0]]),
+        terms=np.zeros(6),
+        sd_mm=7.0,
+        gain=5.0,
+    )
+    near = np.array([[70.0, 10.0, 1.0], [70.0, 10.0, 4.0]])
+
+    def lobes(fissure):
+        return SimpleNamespace(oblique={2: fissure}, horizontal=None)
+
+    assert at_fissure(near, lobes(flat))
+    assert not at_fissure(near + np.array([0, 0, 5.0]), lobes(flat))
+    assert not at_fissure(near * np.array([-1, 1, 1]), lobes(flat))
+    assert not at_fissure(near, lobes(replace(flat, gain=0.0)))
 
 
 def test_a_contradiction_is_named_and_agreement_is_not():

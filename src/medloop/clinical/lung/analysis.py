@@ -13,7 +13,8 @@ from numpy import ndarray
 
 import medloop
 from medloop.clinical.lung import codes
-from medloop.clinical.lung.characterize import Described, Measured, measure_at
+from medloop.clinical.lung.characterize import Described, Measured, at_fissure, measure_at
+from medloop.clinical.lung.fleischner import Risk, advise
 from medloop.clinical.lung.lung_rads import category_of, overall
 from medloop.clinical.lung.nodule import Texture
 from medloop.clinical.lung.notices import disagreement, matched, too_many, unmeasured
@@ -192,6 +193,7 @@ def _described(measured: Measured, probability: float, grid: Grid, lobes: Lobes)
         (float(world[0]), float(world[1]), float(world[2])),
         round(probability, 4),
         lobe,
+        at_fissure(grid.to_world(inside.astype(float)), lobes),
     )
 
 
@@ -206,7 +208,7 @@ def _finding(of: Described, plan: NodulePlan, label: int) -> Finding:
     values = [
         (codes.LONG_AXIS, round(size.long_mm, 1), "mm"),
         (codes.SHORT_AXIS, round(size.short_mm, 1), "mm"),
-        (codes.MEAN_DIAMETER, of.measured.nodule().size.mean_mm, "mm"),
+        (codes.MEAN_DIAMETER, of.nodule().size.mean_mm, "mm"),
         (codes.LARGEST_DIAMETER, round(size.greatest_mm, 1), "mm"),
         (codes.VOLUME, round(size.volume_mm3, 1), "mm3"),
     ]
@@ -235,7 +237,7 @@ def _assess(
     found: Sequence[Described], lungs: Lungs, plan: NodulePlan
 ) -> dict[str, Assessment]:
     """Categories of the study and of each nodule, and what a nodule is made of."""
-    nodules = [each.measured.nodule() for each in found]
+    nodules = [each.nodule() for each in found]
     whole = overall(nodules)
     out: dict[str, Assessment] = {
         "Lung-RADS": whole.name,
@@ -245,6 +247,8 @@ def _assess(
         "lung_right_ml": round(lungs.right_ml, 0),
         "lung_left_ml": round(lungs.left_ml, 0),
     }
+    for risk in Risk:
+        out[f"Fleischner_{risk}"] = advise(nodules, risk).advice
     for n, (each, nodule) in enumerate(zip(found, nodules, strict=True), start=1):
         category, content = category_of(nodule), each.measured.content
         out[f"nodule_{n}"] = {
@@ -254,6 +258,7 @@ def _assess(
             "calcification": content.calcium,
             "fat": "yes" if content.fat_share >= 0.1 else "no",
             "juxtapleural": "yes" if each.measured.margin.is_juxtapleural else "no",
+            "perifissural": "yes" if each.is_perifissural else "no",
             "smooth": "yes" if each.measured.margin.is_smooth else "no",
             "spiculated": "yes" if each.measured.is_spiculated else "no",
         }
@@ -265,7 +270,7 @@ def _disagreements(found: Sequence[Described], plan: NodulePlan) -> tuple[Notice
     notices: list[Notice] = []
     for n, each in enumerate(found, start=1):
         suspicion = each.measured.suspicion(plan.suspicion)
-        category = category_of(each.measured.nodule())
+        category = category_of(each.nodule())
         if suspicion is not None:
             notices += disagreement(n, suspicion, category.name)
     return tuple(notices)

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Shaped
 from numpy import ndarray
 
 from medloop.clinical.lung.nodule import Axes, Nodule, Place, Texture
-from medloop.imaging.lobes import LobeAt
+from medloop.imaging.fissures import Fissure
+from medloop.imaging.lobes import LobeAt, Lobes
 from medloop.imaging.nodule_margin import Margin, describe_margin
 from medloop.imaging.nodule_outline import Outline, outline
 from medloop.imaging.nodule_size import Size, measure, measure_solid
@@ -18,6 +19,7 @@ from medloop.models.nodule_plan import Suspicion
 
 _REACH_MM: Final = (32.0, 60.0)  # of the crop around a place: first, and if that is too small
 _FAT_SHARE: Final = 0.1
+_AT_FISSURE_MM: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,21 +62,6 @@ class Measured:
     def is_spiculated(self) -> bool:
         """Whether strands run out of it all around."""
         return self.margin.is_spiculated
-
-    def nodule(self) -> Nodule:
-        """Return it as the rules see it; a study before is not known."""
-        texture = Texture(self.content.kind)
-        has_solid_part = texture is Texture.PART_SOLID
-        solid = self.solid or self.size
-        return Nodule(
-            texture=texture,
-            size=_axes(self.size),
-            solid=_axes(solid) if has_solid_part else None,
-            place=Place.JUXTAPLEURAL if self.margin.is_juxtapleural else Place.PARENCHYMA,
-            is_benign=self.is_benign,
-            is_smooth=self.margin.is_smooth,
-            is_suspicious=self.is_spiculated,
-        )
 
     def suspicion(self, model: Suspicion) -> float | None:
         """Return the probability that readers would suspect malignancy; None if unknown."""
@@ -142,6 +129,44 @@ class Described:
     center_lps_mm: tuple[float, float, float]
     probability: float
     lobe: LobeAt | None
+    is_perifissural: bool = False  # at a fissure that is seen
+
+    def nodule(self) -> Nodule:
+        """Return it as the rules see it; a study before is not known."""
+        measured = self.measured
+        texture = Texture(measured.content.kind)
+        has_solid_part = texture is Texture.PART_SOLID
+        solid = measured.solid or measured.size
+        at_pleura = measured.margin.is_juxtapleural or self.is_perifissural
+        return Nodule(
+            texture=texture,
+            size=_axes(measured.size),
+            solid=_axes(solid) if has_solid_part else None,
+            place=Place.JUXTAPLEURAL if at_pleura else Place.PARENCHYMA,
+            is_benign=measured.is_benign,
+            is_smooth=measured.margin.is_smooth,
+            is_suspicious=measured.is_spiculated,
+        )
+
+
+def at_fissure(points_lps_mm: Float[ndarray, "n 3"], lobes: Lobes) -> bool:
+    """Whether voxels of a nodule come within 2 mm of a fissure that the scan shows.
+
+    Typical perifissural nodules are lymph nodes (de Hoop 2012).
+    """
+    fissures = [*lobes.oblique.values(), *([lobes.horizontal] if lobes.horizontal else [])]
+    seen = [each for each in fissures if each.is_seen]
+    return any(
+        bool((np.abs(each.above_mm(points_lps_mm)) <= _AT_FISSURE_MM).any())
+        and _same_side(each, points_lps_mm)
+        for each in seen
+    )
+
+
+def _same_side(fissure: Fissure, points_lps_mm: Float[ndarray, "n 3"]) -> bool:
+    """Whether a fissure is of the lung that the nodule is in: x rises to the left."""
+    middle_x = float(fissure.start[0] + fissure.across[0] * fissure.span_mm[0].mean())
+    return (middle_x > 0) == (float(points_lps_mm[:, 0].mean()) > 0)
 
 
 def _axes(size: Size) -> Axes:

@@ -1,5 +1,7 @@
 """The words of the lung report, English and Chinese (terms of chest radiology)."""
 
+from collections.abc import Mapping
+
 from medloop.clinical.report.language import Book
 from medloop.clinical.report.notices import Translations
 
@@ -28,6 +30,7 @@ WORDS: Book = {
     "fat": (", with fat", "，含脂肪"),
     "spiculated": (", spiculated", "，有毛刺"),
     "juxtapleural": (", at the pleura", "，邻近胸膜"),
+    "perifissural": (", at a fissure", "，邻近叶间裂"),
     "more": ("{count} more in the table.", "其余 {count} 个见下表。"),
     # places
     "right upper": ("Right upper lobe", "右肺上叶"),
@@ -71,11 +74,21 @@ WORDS: Book = {
         "建议转诊进一步评估：诊断性胸部 CT、PET/CT 或组织活检。",
     ),
     "guideline": (
-        "Lung-RADS v2022, as for a baseline screening CT: no earlier study was compared. "
-        "Nodules found by chance follow the Fleischner guideline of 2017, which needs the "
-        "reader's view of the patient's risk.",
-        "Lung-RADS v2022（按基线筛查 CT 分类，未与既往检查比较）。偶然发现的结节请按 2017 年 "
-        "Fleischner 指南处理，需由医生结合患者风险判断。",
+        "Lung-RADS v2022, as for a baseline screening CT: no earlier study was compared.",
+        "Lung-RADS v2022，按基线筛查 CT 分类，未与既往检查比较。",
+    ),
+    "fleischner": (
+        "If found by chance in an adult without cancer (Fleischner 2017): at low risk {low}; "
+        "at high risk {high}.",
+        "若为无肿瘤病史成人偶然发现（Fleischner 2017）：低危者{low}；高危者{high}。",
+    ),
+    "fleischner_same": (
+        "If found by chance in an adult without cancer (Fleischner 2017): {low}.",
+        "若为无肿瘤病史成人偶然发现（Fleischner 2017）：{low}。",
+    ),
+    "fleischner_young": (
+        "The Fleischner guideline is for patients of 35 years and more.",
+        "Fleischner 指南仅适用于 35 岁及以上患者。",
     ),
     # table
     "table": ("Nodules", "结节列表"),
@@ -94,6 +107,7 @@ WORDS: Book = {
     "sign_fat": ("fat", "脂肪"),
     "sign_spiculated": ("spiculation", "毛刺"),
     "sign_juxtapleural": ("juxtapleural", "邻胸膜"),
+    "sign_perifissural": ("perifissural", "邻叶间裂"),
     "note": (
         "Axes in the axial plane. Nodule: probability that three of four readers would mark "
         "it. Suspicion: probability that the readers of LIDC-IDRI would have suspected "
@@ -151,6 +165,40 @@ NOTICES: Translations = {
     ),
     "lung-unmeasured": "另有 {count} 处可疑结节无法勾画，未列出。",
     "lung-many": "检出结节超过 {most} 个，仅列出最可能的 {most} 个。",
+}
+
+# Chinese for what Fleischner 2017 advises, by the words of `fleischner.advise`.
+ADVICE: Mapping[str, str] = {
+    "no routine follow-up": "无需常规随访",
+    "optional CT at 12 months": "可选择 12 个月后复查 CT",
+    "CT at 6-12 months, then consider CT at 18-24 months": (
+        "6–12 个月复查 CT，18–24 个月考虑再次复查"
+    ),
+    "CT at 6-12 months, then CT at 18-24 months": "6–12 个月及 18–24 个月复查 CT",
+    "consider CT at 3 months, PET/CT, or tissue sampling": (
+        "考虑 3 个月复查 CT、PET/CT 或组织活检"
+    ),
+    "CT at 3-6 months, then consider CT at 18-24 months": (
+        "3–6 个月复查 CT，18–24 个月考虑再次复查"
+    ),
+    "CT at 3-6 months, then CT at 18-24 months": "3–6 个月及 18–24 个月复查 CT",
+    "CT at 6-12 months to confirm persistence, then every 2 years until 5 years": (
+        "6–12 个月复查 CT 确认是否持续存在，此后每 2 年复查至 5 年"
+    ),
+    "CT at 3-6 months to confirm persistence; highly suspicious if it persists: consider "
+    "PET/CT, biopsy or resection": (
+        "3–6 个月复查 CT 确认是否持续存在；持续存在则高度可疑，考虑 PET/CT、活检或切除"
+    ),
+    "CT at 3-6 months to confirm persistence, then, if the solid part stays below 6 mm, annual "
+    "CT for 5 years": (
+        "3–6 个月复查 CT 确认是否持续存在，实性成分保持小于 6 mm 者此后每年复查 CT 至 5 年"
+    ),
+    "CT at 3-6 months; if stable, consider CT at 2 and 4 years": (
+        "3–6 个月复查 CT；稳定者考虑 2 年和 4 年复查"
+    ),
+    "CT at 3-6 months; then by the most suspicious nodule": (
+        "3–6 个月复查 CT，此后按最可疑结节处理"
+    ),
 }
 
 SHIPPED_BUNDLE = "lung_nodules"

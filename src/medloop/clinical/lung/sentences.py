@@ -6,10 +6,11 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from medloop.clinical.lung import codes
-from medloop.clinical.lung.phrases import NOTICES, SHIPPED_BUNDLE, WORDS
+from medloop.clinical.lung.fleischner import Person, Risk, reason_against
+from medloop.clinical.lung.phrases import ADVICE, NOTICES, SHIPPED_BUNDLE, WORDS
 from medloop.clinical.lung.pictures import key_images
 from medloop.clinical.report.figures import heat_ramp
-from medloop.clinical.report.language import Language, percent, say
+from medloop.clinical.report.language import Language, age_years, percent, say
 from medloop.clinical.report.notices import told
 from medloop.clinical.report.parts import Figure, Ramp, Report, Table, Tone
 from medloop.core.code import Code
@@ -20,6 +21,7 @@ from medloop.imaging.lobes import Lobe
 
 MOST_TOLD = 4  # nodules that have a sentence; the table has all
 _SURE = 0.7  # of a lobe
+_SIGNS = ("fat", "spiculated", "juxtapleural", "perifissural")
 _WIDTHS = (4.0, 2.0)  # panels in a row of key images, and of heat maps
 _NAMES: Mapping[Code, str] = {
     codes.SITES[lobe]: lobe.name.lower().replace("_", " ") for lobe in Lobe
@@ -49,7 +51,7 @@ def lung_report(
         tone=_TONES.get(category, Tone.URGENT),
         sentences=_sentences(result, language),
         recommendation=say(WORDS, f"advice_{category}" if count else "advice_none", language),
-        guideline=say(WORDS, "guideline", language),
+        guideline=_guideline(case, result, language),
         alerts=told(alerts, language, NOTICES),
         figures=_figures(pictures, language),
         tables=(_table(result, language),) if count else (),
@@ -67,6 +69,21 @@ def lung_pictures(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "y 
 def _headline(count: int, category: str, language: Language) -> str:
     key = "none" if not count else "one" if count == 1 else "several"
     return say(WORDS, key, language, count=count, category=category)
+
+
+def _guideline(case: Case, result: Result, language: Language) -> str:
+    """Name the rule of the categories, and what holds for nodules found by chance."""
+    text = say(WORDS, "guideline", language)
+    years = age_years(case.study.patient.birth_date, case.study.date)
+    if not result.findings:
+        return text
+    if reason_against(Person(years)):
+        return " ".join((text, say(WORDS, "fleischner_young", language)))
+    low, high = (str(result.assessments.get(f"Fleischner_{risk}", "")) for risk in Risk)
+    if language is Language.CHINESE:
+        low, high = (ADVICE.get(advice, advice) for advice in (low, high))
+    key = "fleischner_same" if low == high else "fleischner"
+    return " ".join((text, say(WORDS, key, language, low=low, high=high)))
 
 
 def _sentences(result: Result, language: Language) -> tuple[str, ...]:
@@ -91,11 +108,7 @@ def _sentence(
     calcium = qualities.get("calcification", "none")
     if calcium != "none":
         details.append(say(WORDS, f"calcified_{calcium}", language))
-    details += [
-        say(WORDS, sign, language)
-        for sign in ("fat", "spiculated", "juxtapleural")
-        if qualities.get(sign) == "yes"
-    ]
+    details += [say(WORDS, sign, language) for sign in _SIGNS if qualities.get(sign) == "yes"]
     suspicion = _value(finding, codes.SUSPICION)
     if suspicion is not None:
         details.append(say(WORDS, "suspicion", language, share=percent(suspicion, language)))
@@ -161,9 +174,7 @@ def _row(
     finding: Finding, number: int, qualities: Mapping[str, str], language: Language
 ) -> tuple[str, ...]:
     signs = [
-        say(WORDS, f"sign_{sign}", language)
-        for sign in ("fat", "spiculated", "juxtapleural")
-        if qualities.get(sign) == "yes"
+        say(WORDS, f"sign_{sign}", language) for sign in _SIGNS if qualities.get(sign) == "yes"
     ]
     if qualities.get("calcification", "none") != "none":
         signs.insert(0, say(WORDS, "sign_calcified", language))
