@@ -30,6 +30,8 @@ from medloop.learning.whole import write_text
 from medloop.models.bundle import ADAPTER, CARD, FOREST, NETWORK, PLAN, WEIGHTS, seal
 from medloop.models.plan import Plan
 
+_USUAL_FOLDS = 5
+
 
 def make_bundle(order: Order, task: LearningTask, second: Second | None, cases: int) -> None:
     """Calibrate on out-of-fold predictions, export, and write the card."""
@@ -69,6 +71,14 @@ def _members(order: Order, task: LearningTask) -> Sequence[nn.Module]:
     return [loaded(task, path) for path in (*final, *folds)]
 
 
+def _divided_by(order: Order) -> str:
+    """Name the settings that decide what is learnt from, where they are unusual."""
+    recipe = order.recipe
+    folds = f" --set of_folds={recipe.of_folds}" if recipe.of_folds != _USUAL_FOLDS else ""
+    patches = " --set patches=FILE" if getattr(recipe, "patches", "") else ""
+    return folds + patches
+
+
 def _shipped_by(order: Order) -> str:
     """Name the settings that decide which networks are shipped, where they are unusual."""
     if order.recipe.ship == "final":
@@ -101,6 +111,7 @@ def _training(order: Order, task: LearningTask, cases: int, members: int) -> Map
             f"medloop train {order.recipe.name} --data DIR -o BUNDLE --seed {order.seed}"
             + (" --lesions RUN" if order.lesions else "")
             + asked(order.start)
+            + _divided_by(order)
             + _shipped_by(order)
         ),
         "cases": cases,

@@ -61,9 +61,14 @@ class NoduleTask:
         return PURPOSES[self.recipe.name]
 
     @property
-    def input_summary(self) -> Mapping[str, list[int]]:
-        """What the card says of the networks' input."""
-        return {"cube": list(self.recipe.plan.cube)}
+    def input_summary(self) -> Mapping[str, object]:
+        """What the card says of the networks' input, and of the patches, without their path."""
+        learnt = 0 if self.patches is None else len(self.patches.labels)
+        return {
+            "cube": list(self.recipe.plan.cube),
+            "patches": Path(self.recipe.patches).name if learnt else "none",
+            "patches_learnt_from": learnt,
+        }
 
     def folds(self, count: int) -> Int[ndarray, " n"]:
         """Return the fold of each case: a patient's share one, whole scans are dealt evenly."""
