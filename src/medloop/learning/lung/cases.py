@@ -78,7 +78,7 @@ class LungCase:
     marks: tuple[Mark, ...]
 
     def located(self) -> ScanReadings:
-        """Add to the readings the distances that the images tell, where their source does not."""
+        """Add to the readings the distances that the images tell, if their source does not."""
         known = self.source.readings
         if known.pixel_mm > 0:
             return known
