@@ -7,8 +7,10 @@ import pytest
 
 from medloop.core.errors import InputError, ServiceError
 from medloop.learning.keep import claim
+from medloop.learning.lung.recipe import REVIEW, NoduleRecipe
 from medloop.learning.recipes import retina_grading
 from medloop.learning.whole import write_text
+from medloop.models.nodule_plan import NodulePlan
 
 RECIPE = retina_grading()
 
@@ -62,3 +64,13 @@ def test_a_setting_that_came_later_had_its_default(tmp_path):
     with pytest.raises(InputError, match=r"holds work with mixing 0\.0, not 0\.2"):
         take(tmp_path / "out", replace(RECIPE, mixing=0.2), resume=True)
     take(tmp_path / "out", resume=True)
+
+
+def test_a_value_inside_a_plan_that_came_later_had_its_default(tmp_path):
+    recipe = NoduleRecipe("lung_nodules", NodulePlan(REVIEW))
+    claim(tmp_path / "out", recipe, seed=0, parts=(), resume=False)
+    kept = tmp_path / "out/work/recipe.json"
+    older = json.loads(kept.read_text())
+    del older["plan"]["suspicion"], older["plan"]["reference"]
+    kept.write_text(json.dumps(older))
+    claim(tmp_path / "out", recipe, seed=0, parts=(), resume=True)

@@ -184,7 +184,7 @@ LUNG_NODULES = Purpose(
         "false marks were counted on two scans, sensitivity on 15 nodules of eight patients:"
         " the intervals are wide; on all of LIDC-IDRI the published figure to reach is 94.7 %"
         " at one false mark a scan",
-        "most nodules it learned from were drawn",
+        "half of the nodules it learned from in cubes were drawn",
         "subsolid nodules under 6 mm are often missed",
         "what counts as a nodule is what three of four LIDC readers marked, not pathology",
     ),

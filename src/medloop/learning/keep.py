@@ -72,7 +72,8 @@ def _completed(there: Mapping[str, Any], like: "DataclassInstance") -> dict[str,
     for each in fields(like):
         now = getattr(like, each.name)
         if each.name not in out and each.default is not MISSING:
-            out[each.name] = json.loads(json.dumps(each.default))
+            default = asdict(each.default) if _is_value(each.default) else each.default
+            out[each.name] = json.loads(json.dumps(default))
         elif _is_value(now) and isinstance(out.get(each.name), Mapping):
             out[each.name] = _completed(out[each.name], now)
     return out
