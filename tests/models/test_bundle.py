@@ -3,7 +3,16 @@
 import pytest
 
 from medloop.core.errors import InputError
-from medloop.models.bundle import CARD, HASHES, PLAN, WEIGHTS, load_bundle, seal, sha256_of
+from medloop.models.bundle import (
+    CARD,
+    HASHES,
+    PLAN,
+    SCREEN,
+    WEIGHTS,
+    load_bundle,
+    seal,
+    sha256_of,
+)
 from tests.apps.tiny_bundles import GRADING_PLAN, a_grading_bundle
 
 
@@ -62,3 +71,17 @@ def test_a_card_must_say_name_and_version(folder, text):
 def test_what_is_neither_shipped_nor_a_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="neither a bundle folder nor shipped"):
         load_bundle(tmp_path / "nowhere")
+
+
+def test_a_bundle_without_the_first_of_its_networks_says_so(folder):
+    bundle = load_bundle(folder)
+    with pytest.raises(InputError, match=r"retina_grading lacks screen\.onnx"):
+        _ = bundle.screen
+    with pytest.raises(InputError, match="is for grading, not nodules"):
+        _ = bundle.nodule_plan
+    (folder / SCREEN).write_bytes(b"network")
+    seal(folder)
+    assert load_bundle(folder).screen == folder / SCREEN
+    (folder / SCREEN).write_bytes(b"another")
+    with pytest.raises(InputError, match=r"screen\.onnx has SHA-256"):
+        load_bundle(folder)

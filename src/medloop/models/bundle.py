@@ -88,8 +88,14 @@ class Bundle:
 
     @property
     def screen(self) -> Path:
-        """Weights of the first of two networks that look for nodules, ONNX."""
-        return self.folder / SCREEN
+        """Weights of the first of two networks that look for nodules, ONNX.
+
+        `InputError` if the bundle has none.
+        """
+        path = self.folder / SCREEN
+        if not path.is_file():
+            raise InputError(f"bundle {self.name} lacks {SCREEN}: half of what finds nodules")
+        return path
 
     @property
     def forest(self) -> Path | None:
