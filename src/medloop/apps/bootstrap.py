@@ -46,6 +46,20 @@ def _hippocampus(settings: Settings) -> Analysis:
     return build(predictor, plan, bundle.identity, now=lambda: datetime.now(UTC))
 
 
+def _lung(settings: Settings) -> Analysis:
+    from medloop.apps.bundles import find_bundle, open_network
+    from medloop.clinical.lung.analysis import LungAnalysis, Networks
+    from medloop.models.predict import open_weights
+
+    bundle = find_bundle("lung_nodules", settings)
+    second = open_network(bundle, settings)
+    screen = open_weights(bundle.screen)
+    return LungAnalysis(
+        Networks(screen, second, bundle.nodule_plan, bundle.identity),
+        now=lambda: datetime.now(UTC),
+    )
+
+
 OFFERS: Mapping[str, Offer] = {
     "retina": Offer(
         "Is there diabetic retinopathy in a fundus photograph, and how severe?",
@@ -56,6 +70,11 @@ OFFERS: Mapping[str, Offer] = {
         "How large are a hippocampus and its parts, in the region around it on T1-weighted MR?",
         ("hippocampus",),
         _hippocampus,
+    ),
+    "lung": Offer(
+        "Are there nodules on chest CT, where, how large, and of which Lung-RADS category?",
+        ("lung_nodules",),
+        _lung,
     ),
 }
 

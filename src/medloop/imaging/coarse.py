@@ -82,7 +82,7 @@ def restore(labels: UInt8[ndarray, "k j i"], coarse: Coarse) -> UInt8[ndarray, "
         soft = cv2.resize((inside * 255).astype(np.uint8), (columns, rows))
         named = np.where(nearest > 0, nearest, np.maximum(labels[low], labels[high]))
         kind = _nearest(_spread(named), (rows, columns))
-        upright[k] = cv2.bitwise_and(kind, cv2.compare(soft, 127.0, cv2.CMP_GT))
+        upright[k] = np.where(soft > 127, kind, 0)
     return restored
 
 

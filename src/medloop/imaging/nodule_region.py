@@ -104,7 +104,7 @@ def _half_thickness(
     """Climb from the middle to the deepest place around, as far as that is deep."""
     inside = np.argwhere(deep_mm > 0)
     at = inside[((inside - middle) ** 2).sum(1).argmin()].astype(float)
-    reach_mm = 2.0
+    reach_mm, deepest = 2.0, 0.0
     for _ in range(4):
         n = max(1, int(reach_mm / step_mm))
         low = np.maximum(0, np.rint(at).astype(int) - n)

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -143,7 +143,7 @@ def export_onnx(
     *,
     outputs: Sequence[str],
     example: Tensor | None = None,
-    free: Mapping[int, object] | None = None,
+    free: Mapping[int, Any] | None = None,  # torch.export.Dim, which torch types as a function
 ) -> None:
     """Write `model` as ONNX, weights stored in INT8 (large ones) or half precision.
 
@@ -156,7 +156,9 @@ def export_onnx(
     model.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload] # torch types no memory_format
     units = torch.export.Dim
     height, width = 32 * units("rows", min=2, max=256), 32 * units("columns", min=2, max=256)
-    shapes = {"image": {2: height, 3: width}} if example is None else free and {"image": free}
+    shapes: dict[str, Any] | None = {"image": {2: height, 3: width}}
+    if example is not None:
+        shapes = None if free is None else {"image": dict(free)}
     example = torch.zeros(1, 3, 256, 320) if example is None else example
     with _quiet():
         torch.onnx.export(

@@ -212,7 +212,7 @@ def _finding(of: Described, plan: NodulePlan, label: int) -> Finding:
         (codes.LARGEST_DIAMETER, round(size.greatest_mm, 1), "mm"),
         (codes.VOLUME, round(size.volume_mm3, 1), "mm3"),
     ]
-    if solid is not None and content.kind == Texture.PART_SOLID:
+    if solid is not None and Texture(content.kind) is Texture.PART_SOLID:
         values += [
             (codes.SOLID_MEAN, round(solid.mean_mm, 1), "mm"),
             (codes.SOLID_VOLUME, round(solid.volume_mm3, 1), "mm3"),

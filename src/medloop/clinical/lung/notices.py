@@ -30,7 +30,8 @@ def matched(curve: Curve | None) -> tuple[Notice, ...]:
     if curve is None:
         return ()
     shifts = [wanted - given for given, wanted in zip(curve.given, curve.wanted, strict=True)]
-    most = round(max(shifts, key=abs), 1)
+    high, low = max(shifts), min(shifts)
+    most = round(high if high > -low else low, 1)
     text = (
         "HU of the lungs differ from those the network learned from: matched for detection, by"
         f" up to {most:+.0f} HU. Measurements are of the values as they came."

@@ -74,10 +74,8 @@ def key_images(volume: Volume, result: Result) -> dict[str, Rgb]:
 
 def _colors(result: Result, findings: Sequence[Finding]) -> list[tuple[int, int, int]]:
     segments = result.labels.segments if result.labels is not None else {}
-    return [
-        segments[each.segment].color if each.segment in segments else _WHITE
-        for each in findings
-    ]
+    known = {label: segment.color for label, segment in segments.items()}
+    return [known.get(each.segment or 0, _WHITE) for each in findings]
 
 
 def _row(

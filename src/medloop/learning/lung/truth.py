@@ -53,7 +53,7 @@ def nodules(
             break
         within_mm *= _SHRINK
     groups = [np.flatnonzero(which == n) for n in range(which.max() + 1)]
-    return tuple(Marked(tuple(readings[n] for n in group)) for group in groups)
+    return tuple(Marked(tuple(readings[int(n)] for n in group)) for group in groups)
 
 
 def _points_mm(reading: Reading, pixel_mm: float) -> Float[ndarray, "n 3"]:
@@ -104,7 +104,7 @@ class Frame:
     def agreed(self, marked: Marked, share: float = 0.5) -> Bool[ndarray, "k j i"]:
         """Voxels that at least this share of the nodule's readers outlined."""
         masks = [self.mask(reading) for reading in marked.readings]
-        return np.mean(masks, axis=0, dtype=np.float32) >= share
+        return np.asarray(np.mean(masks, axis=0, dtype=np.float32) >= share)
 
     def _filled(self, contour: Contour) -> Bool[ndarray, "j i"]:
         points = (contour.points - np.array(self.corner)[::-1]).astype(np.int32)
