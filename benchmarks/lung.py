@@ -78,7 +78,7 @@ def ours(folder: Path, bundle: str) -> tuple[float, tuple[float, ...]]:
             open_weights(opened.screen),
             open_predictor(opened),
             opened.nodule_plan,
-            opened.identity,
+            opened.both_identities,
         ),
         now=lambda: datetime.now(UTC),
     )

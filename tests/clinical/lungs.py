@@ -50,7 +50,7 @@ def an_analysis(*densities: float) -> LungAnalysis:
     """The analysis, with networks that know what was drawn."""
     weights = Weights("lung_nodules", "1", "0123456789abcdef" * 4)
     return LungAnalysis(
-        Networks(Known(*densities), Known(*densities), PLAN, weights), now=lambda: NOW
+        Networks(Known(*densities), Known(*densities), PLAN, (weights,)), now=lambda: NOW
     )
 
 

@@ -130,7 +130,7 @@ def test_a_few_drawn_nodules_measure_what_was_drawn(place, density):
 @pytest.mark.parametrize("has_mask", [True, False])
 def test_mean_axes_are_right_within_0_3_mm_and_scatter_by_at_most_0_6_mm(has_mask):
     """4 to 20 mm, slices of 1 to 2.5 mm, with and without a mask of the lung."""
-    trials = ns.study(np.random.default_rng(7), 30, has_mask=has_mask)
+    trials = ns.study(np.random.default_rng(7), 14, has_mask=has_mask)
     for place in ns.PLACES:
         for density in ns.DENSITIES:
             bias, sd = ns.bias_and_sd(ns.chosen(trials, place, density))

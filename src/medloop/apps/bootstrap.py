@@ -55,7 +55,7 @@ def _lung(settings: Settings) -> Analysis:
     second = open_network(bundle, settings)
     screen = open_weights(bundle.screen)
     return LungAnalysis(
-        Networks(screen, second, bundle.nodule_plan, bundle.identity),
+        Networks(screen, second, bundle.nodule_plan, bundle.both_identities),
         now=lambda: datetime.now(UTC),
     )
 

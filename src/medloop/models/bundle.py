@@ -98,6 +98,11 @@ class Bundle:
         return path
 
     @property
+    def both_identities(self) -> tuple[Weights, Weights]:
+        """What a result says about the two networks that look for nodules."""
+        return self.identity, Weights(self.name, self.version, sha256_of(self.screen))
+
+    @property
     def forest(self) -> Path | None:
         """The second reader's trees, ONNX; None where the network answers alone."""
         path = self.folder / FOREST

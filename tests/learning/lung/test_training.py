@@ -130,7 +130,7 @@ def test_a_bundle_is_made_and_looks_for_nodules(data, patches, tmp_path, monkeyp
             open_weights(bundle.screen),
             open_predictor(bundle),
             bundle.nodule_plan,
-            bundle.identity,
+            bundle.both_identities,
         ),
         now=lambda: datetime.now(UTC),
     )
@@ -138,6 +138,7 @@ def test_a_bundle_is_made_and_looks_for_nodules(data, patches, tmp_path, monkeyp
     fine = volume.with_array(volume.array)
     result = analysis.analyze(a_case(fine))
     assert result.assessments["threshold"] == bundle.nodule_plan.threshold
+    assert len({each.sha256 for each in result.provenance.weights}) == 2
 
 
 def test_a_patient_shares_a_fold_and_scans_are_dealt_evenly(data, tmp_path, monkeypatch):

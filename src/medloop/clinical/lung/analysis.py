@@ -48,12 +48,15 @@ _LEAST_MM: Final = 3.0  # mean diameter; less is no nodule that anybody follows
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Networks:
-    """A bundle ready to answer: what screens, what reviews, its plan, and whom to blame."""
+    """A bundle ready to answer: what screens, what reviews, its plan, and whom to blame.
+
+    `identities` are those of what reviews and of what screens.
+    """
 
     screen: Predictor
     review: Predictor
     plan: NodulePlan
-    identity: Weights
+    identities: tuple[Weights, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +160,7 @@ class LungAnalysis:
         return Provenance(
             analysis=self.name,
             version=medloop.__version__,
-            weights=(self.networks.identity,),
+            weights=self.networks.identities,
             inputs=tuple(instance.uid for instance in instances),
             input_sha256=instances[0].sha256,
             finished=self.now(),
