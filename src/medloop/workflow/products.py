@@ -74,17 +74,18 @@ def write_products(
             threads.submit(_save_png, image, part / f"{name}.png")
             for name, image in figures.items()
         ]
+        labels = result.labels
+        if labels is not None and labels.grid is not None:
+            path = part / "labels.nii.gz"
+            drawing.append(threads.submit(write_nifti, labels.array, labels.grid, path))
         page = makers.html(case, result, language, figures)
         (part / "report.html").write_text(page, encoding="utf-8")
         pdf, missing = _print(makers, page)
         if pdf is not None:
             (part / "report.pdf").write_bytes(pdf)
         makers.dicom(case, result, pdf, figures, part)
-        labels = result.labels
-        if labels is not None and labels.grid is not None:
-            write_nifti(labels.array, labels.grid, part / "labels.nii.gz")
-        for picture in drawing:
-            picture.result()
+        for written in drawing:
+            written.result()
         told = replace(
             result,
             warnings=result.warnings + missing,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -96,15 +97,16 @@ class LungAnalysis:
         started = self.clock()
         volume = require_chest(case.images[0])
         lungs = find_lungs(volume)
-        lobes = find_lobes(volume, lungs)
-        chest = _Chest.of(volume, lungs)
         ready = self.clock()
-        plan = self.networks.plan
+        chest, plan = _Chest.of(volume, lungs), self.networks.plan
         spacing_mm = np.array(chest.grid.spacing_mm)
-        curve = curve_for(chest.hu, chest.lungs, plan)
-        spots = find_spots(chest.hu, chest.lungs, spacing_mm, plan, curve=curve)
-        cubes = cubes_at(chest.hu, spacing_mm, spots.centers, plan, curve=curve)
-        answer = review(self.networks.screen, self.networks.review, cubes, plan)
+        with ThreadPoolExecutor(1) as beside:  # lobes wait for nothing but the lungs
+            dividing = beside.submit(find_lobes, volume, lungs)
+            curve = curve_for(chest.hu, chest.lungs, plan)
+            spots = find_spots(chest.hu, chest.lungs, spacing_mm, plan, curve=curve)
+            cubes = cubes_at(chest.hu, spacing_mm, spots.centers, plan, curve=curve)
+            answer = review(self.networks.screen, self.networks.review, cubes, plan)
+            lobes = dividing.result()
         inferred = self.clock()
         found, lost = self._describe(chest, spots, answer, lobes)
         shown = found[:MOST]
