@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from medloop.apps import learn  # noqa: E402
 from medloop.core.errors import ServiceError  # noqa: E402
-from medloop.learning.loop import Run, fit  # noqa: E402
+from medloop.learning.loop import Progress, Run, fit  # noqa: E402
+from medloop.learning.order import Milestone  # noqa: E402
 from tests.learning.segmentation.volumes import some_volumes  # noqa: E402
 from tests.learning.test_loop import (  # noqa: E402
     SCHEDULE,
@@ -150,3 +153,13 @@ def test_a_disk_that_is_full_ends_clearly_and_leaves_the_last_checkpoint(tmp_pat
     finally:
         subprocess.run([str(unmount), "-l", str(disk)], check=True)
     assert resumed_equals_uninterrupted(tmp_path / "kept")
+
+
+def test_a_request_to_stop_that_a_callback_swallowed_is_heard_after_the_epoch(monkeypatch):
+    asked = threading.Event()
+    monkeypatch.setattr(learn, "stop_asked", asked)
+    milestone = Milestone("fold0", Progress(1, 2, 0.5, 1.0, 1.0), 0)
+    learn._note_epoch(milestone)
+    asked.set()
+    with pytest.raises(KeyboardInterrupt):
+        learn._note_epoch(milestone)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import medloop
 from medloop.apps.commands import COMMANDS, EXIT_CODES
-from medloop.apps.console import Exit, UsageError, logging_to_stderr, note, say
+from medloop.apps.console import Exit, UsageError, logging_to_stderr, note, say, stop_asked
 from medloop.apps.settings import load_settings
 from medloop.core.errors import InputError, MedloopError, UnsuitableError
 
@@ -85,11 +85,21 @@ def _terminable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_asked.clear()
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    caught = (signal.SIGTERM, signal.SIGINT) if usual else (signal.SIGTERM,)
+    before = {number: signal.signal(number, _unwind) for number in caught}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _unwind(_number: int, _frame: object) -> None:
+    """Interrupt; long work looks again, should a callback have swallowed the exception."""
+    stop_asked.set()
+    raise KeyboardInterrupt
 
 
 def _answer(typed: list[str]) -> Exit:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ class Exit(IntEnum):
     BAD_INPUT = 3
     UNSUITABLE = 4
     INTERRUPTED = 130
+
+
+stop_asked = threading.Event()  # by Ctrl-C or a polite kill; cleared as a command begins
 
 
 class UsageError(Exception):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medloop.apps.bundles import find_bundle
-from medloop.apps.console import Exit, UsageError, note, progress, say
+from medloop.apps.console import Exit, UsageError, note, progress, say, stop_asked
 from medloop.apps.output import require_folder
 from medloop.apps.settings import Settings
 from medloop.core.errors import ServiceError
@@ -173,6 +173,8 @@ def _note_plan(planned: "AnyPlanned", words: Sequence[str]) -> None:
 
 
 def _note_epoch(milestone: "Milestone") -> None:
+    if stop_asked.is_set():
+        raise KeyboardInterrupt
     done = milestone.progress
     left = timedelta(seconds=round(milestone.left_s))
     watched = "" if done.validation is None else f" validation {done.validation:.4f}"
