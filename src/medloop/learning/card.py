@@ -181,7 +181,7 @@ LUNG_NODULES = Purpose(
     cases=32,
     license="Apache-2.0 (weights); data CC BY 3.0 and CC BY 4.0",
     limits=(
-        "false marks were counted on two scans, sensitivity on 15 nodules of eight patients:"
+        "false marks were counted on two scans, sensitivity on 15 nodules of seven patients:"
         " the intervals are wide; on all of LIDC-IDRI the published figure to reach is 94.7 %"
         " at one false mark a scan",
         "half of the nodules it learned from in cubes were drawn",
