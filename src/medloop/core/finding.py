@@ -47,6 +47,11 @@ class Finding:
     box: Box | None = None
     segment: int | None = None
 
+    def measured(self, concept: Code) -> float | None:
+        """Return what was measured under a concept; None where nothing was."""
+        values = (each.value for each in self.measurements if each.concept == concept)
+        return next(values, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:

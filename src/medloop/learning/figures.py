@@ -1,5 +1,6 @@
 """The figures of a card, from predictions on cases the network never saw."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
+from scipy.optimize import minimize_scalar
 
 from medloop.evaluation.bootstrap import Figure, Statistic, interval_95
 from medloop.evaluation.classification import (
@@ -32,6 +34,22 @@ class Graded:
     referable: Bool[ndarray, " n"]
     score: Float[ndarray, " n"]  # probability of referable
     above_mild: Float[ndarray, " n"]  # probability of ICDR >= 2
+
+
+def binary_temperature(
+    logits: Float[ndarray, "*s"],
+    truth: ndarray,
+    *,
+    bounds: tuple[float, float] = (math.log(0.25), math.log(4.0)),
+) -> float:
+    """Temperature with the least binary cross-entropy (Guo 2017); `bounds` of its logarithm."""
+
+    def entropy(log_temperature: float) -> float:
+        z = logits / np.exp(log_temperature)
+        return float(np.mean(np.logaddexp(0, z) - z * truth))
+
+    found = minimize_scalar(entropy, bounds=bounds, method="bounded")
+    return float(np.exp(found.x))
 
 
 def read_grades(plan: Plan, predictions: Sequence[Predictions]) -> Graded:

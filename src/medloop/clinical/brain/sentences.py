@@ -183,7 +183,4 @@ def _finding(result: Result, concept: Code) -> Finding | None:
 
 def _measured(finding: Finding | None, concept: Code) -> float:
     """Return a measurement in mm³; 0 where there is no such finding."""
-    if finding is None:
-        return 0.0
-    values = (each.value for each in finding.measurements if each.concept == concept)
-    return next(values, 0.0)
+    return (finding.measured(concept) or 0.0) if finding else 0.0

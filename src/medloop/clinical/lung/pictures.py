@@ -14,6 +14,8 @@ from jaxtyping import Float, Shaped, UInt8
 from numpy import ndarray
 from scipy import ndimage
 
+from medloop.clinical.report.figures import HEAT_FLOOR
+from medloop.clinical.report.views import outline
 from medloop.core.finding import Finding, Result
 from medloop.core.image import Volume
 from medloop.imaging.orientation import turn_of, upright_grid
@@ -24,7 +26,6 @@ _ZOOM_MM: Final = 50.0
 _WIDE: Final = 2.5  # of the longest axis, where that needs more
 _LOW_HU, _HIGH_HU = -1350.0, 150.0  # lung window: level -600, width 1500 HU
 _EDGE, _WHITE, _FRAME = (20, 20, 20), (255, 255, 255), (70, 70, 70)
-_HEAT_FLOOR: Final = 0.25
 Rgb = UInt8[ndarray, "y x 3"]
 
 
@@ -94,7 +95,8 @@ def _row(
         panel = _plane(chest, center, plane, side)
         if chest.labels is not None and segment is not None:
             mine = _cut(chest.labels, center, plane) == segment
-            _outline(panel, _warped(mine, chest, center, plane, side), color)
+            inside = _warped(mine, chest, center, plane, side) >= 0.5
+            outline(panel, inside.astype(np.uint8), color, width=1)
         panels.append(panel)
     _scale(plain, side)
     return _framed(panels, number)
@@ -107,7 +109,7 @@ def _heat_row(chest: _Upright, center: Float[ndarray, " 3"], number: int) -> Rgb
         return _framed([plain, plain], number)
     level = _warped(_cut(chest.heat, center, "axial"), chest, center, "axial", side)
     colors = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    alpha = np.clip((level / 255 - _HEAT_FLOOR) / (0.6 - _HEAT_FLOOR), 0, 1)[..., None] * 0.6
+    alpha = np.clip((level / 255 - HEAT_FLOOR) / (0.6 - HEAT_FLOOR), 0, 1)[..., None] * 0.6
     mixed = plain + alpha * (colors.astype(np.float32) - plain)
     _scale(plain, side)
     return _framed([plain, mixed.astype(np.uint8)], number)
@@ -172,14 +174,6 @@ def _warped(
         borderValue=outside,
     )
     return np.asarray(warped, float)
-
-
-def _outline(panel: Rgb, inside: Float[ndarray, "y x"], color: tuple[int, int, int]) -> None:
-    """Draw a border, with a thin dark edge so that it shows on any tissue."""
-    mask = (inside >= 0.5).astype(np.uint8)
-    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    for ink, width in ((_EDGE, 3), (color, 1)):
-        cv2.drawContours(panel, contours, -1, ink, width, cv2.LINE_AA)
 
 
 def _box(

@@ -102,14 +102,14 @@ def _sentence(
 ) -> str:
     """``1. Left upper lobe, 8.0 x 6.5 mm part-solid nodule, solid part 4.1 mm, ...``."""
     details = []
-    solid_mm = _value(finding, codes.SOLID_MEAN)
+    solid_mm = finding.measured(codes.SOLID_MEAN)
     if solid_mm is not None:
         details.append(say(WORDS, "solid_part", language, size=f"{solid_mm:.1f}"))
     calcium = qualities.get("calcification", "none")
     if calcium != "none":
         details.append(say(WORDS, f"calcified_{calcium}", language))
     details += [say(WORDS, sign, language) for sign in _SIGNS if qualities.get(sign) == "yes"]
-    suspicion = _value(finding, codes.SUSPICION)
+    suspicion = finding.measured(codes.SUSPICION)
     if suspicion is not None:
         details.append(say(WORDS, "suspicion", language, share=percent(suspicion, language)))
     return say(
@@ -128,14 +128,14 @@ def _sentence(
 def _place(finding: Finding, language: Language) -> str:
     name = _NAMES.get(finding.site, "lung") if finding.site else "lung"
     place = say(WORDS, name, language)
-    sure = _value(finding, codes.LOBE_SURE)
+    sure = finding.measured(codes.LOBE_SURE)
     if sure is None or sure >= _SURE:
         return place
     return say(WORDS, "unsure_place", language, place=place)
 
 
 def _axes(finding: Finding) -> str:
-    long_mm, short_mm = (_value(finding, axis) for axis in (codes.LONG_AXIS, codes.SHORT_AXIS))
+    long_mm, short_mm = (finding.measured(axis) for axis in (codes.LONG_AXIS, codes.SHORT_AXIS))
     if long_mm is None or short_mm is None:
         return "–"
     return f"{long_mm:.1f}\u00a0x\u00a0{short_mm:.1f}"
@@ -178,7 +178,7 @@ def _row(
     ]
     if qualities.get("calcification", "none") != "none":
         signs.insert(0, say(WORDS, "sign_calcified", language))
-    suspicion = _value(finding, codes.SUSPICION)
+    suspicion = finding.measured(codes.SUSPICION)
     chance = finding.probability
     return (
         str(number),
@@ -196,7 +196,7 @@ def _row(
 
 
 def _number(finding: Finding, concept: Code, *, digits: int = 1) -> str:
-    value = _value(finding, concept)
+    value = finding.measured(concept)
     return "–" if value is None else f"{value:.{digits}f}"
 
 
@@ -227,8 +227,3 @@ def _limits(result: Result, language: Language) -> tuple[str, ...]:
 def _qualities(result: Result, number: int) -> Mapping[str, str]:
     held = result.assessments.get(f"nodule_{number}")
     return held if isinstance(held, Mapping) else {}
-
-
-def _value(finding: Finding, concept: Code) -> float | None:
-    values = (each.value for each in finding.measurements if each.concept == concept)
-    return next(values, None)

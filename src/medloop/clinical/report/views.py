@@ -100,7 +100,7 @@ def _panel(
     marked = of.labels.take(at, axis=axis)
     for label, color in colors.items():
         inside = _draw((marked == label).astype(np.float32), way, cv2.INTER_LINEAR) >= 0.5
-        _outline(canvas, inside.astype(np.uint8), color)
+        outline(canvas, inside.astype(np.uint8), color)
     _annotate(canvas, _LETTERS[plane], of.side_mm)
     return canvas
 
@@ -128,13 +128,17 @@ def _draw(
     return np.asarray(drawn, np.float32)
 
 
-def _outline(
-    canvas: UInt8[ndarray, "y x 3"], inside: UInt8[ndarray, "y x"], color: tuple[int, int, int]
+def outline(
+    canvas: UInt8[ndarray, "y x 3"],
+    inside: UInt8[ndarray, "y x"],
+    color: tuple[int, int, int],
+    *,
+    width: int = 3,
 ) -> None:
     """Draw a border into `canvas`, with a thin dark edge so that it shows on any tissue."""
     contours, _ = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    for ink, width in ((_EDGE, 5), (color, 3)):
-        cv2.drawContours(canvas, contours, -1, ink, width, cv2.LINE_AA)
+    for ink, thick in ((_EDGE, width + 2), (color, width)):
+        cv2.drawContours(canvas, contours, -1, ink, thick, cv2.LINE_AA)
 
 
 def _annotate(canvas: UInt8[ndarray, "y x 3"], letters: str, side_mm: float) -> None:

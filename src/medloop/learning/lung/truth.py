@@ -26,6 +26,11 @@ class Marked:
 
     readings: tuple[Reading, ...]
 
+    @property
+    def contours(self) -> tuple[Contour, ...]:
+        """Lines of all its readers."""
+        return tuple(contour for reading in self.readings for contour in reading.contours)
+
     def mean(self, name: str) -> float:
         """Mean rating of its readers; NaN where none gave it."""
         given = [r.ratings[name] for r in self.readings if name in r.ratings]
