@@ -6,6 +6,7 @@ from datetime import datetime
 
 from medloop.core.code import Code
 from medloop.core.image import HeatMap, LabelMap
+from medloop.core.structure import Structure
 from medloop.core.study import Notice, SopUid
 
 # What an assessment may hold in result.json: a grade, a scale value, probabilities, a place.
@@ -85,3 +86,4 @@ class Result:
     heat_maps: tuple[HeatMap, ...] = ()
     warnings: tuple[Notice, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    structures: tuple[Structure, ...] = ()
