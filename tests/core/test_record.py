@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from medloop.core.code import Code
 from medloop.core.errors import InputError
-from medloop.core.finding import Box, Finding, Measurement, Provenance, Result, Weights
+from medloop.core.finding import (
+    Box,
+    Finding,
+    Measurement,
+    Provenance,
+    Result,
+    Tracking,
+    Weights,
+)
 from medloop.core.record import from_json, from_record, to_json, to_record
 from medloop.core.study import Notice, SopUid, Study, StudyUid
 
@@ -36,6 +44,7 @@ findings = st.fixed_dictionaries(
         "center_px": st.none() | points,
         "box": st.none() | st.tuples(points, points) | st.tuples(triples, triples),
         "segment": st.none() | st.integers(0, 255),
+        "tracking": st.none() | st.tuples(texts, texts),
     }
 )
 said = st.one_of(
@@ -81,12 +90,13 @@ def drawn(parts) -> Result:
     )
 
 
-def drawn_finding(*, concept, site, measurements, box, **places) -> Finding:
+def drawn_finding(*, concept, site, measurements, box, tracking, **places) -> Finding:
     return Finding(
         concept=Code(*concept),
         site=Code(*site) if site else None,
         measurements=tuple(Measurement(Code(*code), *rest) for code, *rest in measurements),
         box=Box(*box) if box else None,
+        tracking=Tracking(*tracking) if tracking else None,
         **places,
     )
 

@@ -31,12 +31,21 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracking:
+    """What a lesion is called from study to study: a name to read, and a UID (TID 1501)."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One observation about the patient.
 
     `probability` is that the finding exists. Places: `center_lps_mm` [x, y, z] on volumes,
     `center_px` [x, y] (0-based pixel centers) on pictures; `segment` is a label of the label
-    map.
+    map. `tracking` is what the lesion was called in an earlier study; None where it is seen for
+    the first time, and gets its name when it is written (`dicom.write.tracking`).
     """
 
     concept: Code
@@ -47,6 +56,7 @@ class Finding:
     center_px: tuple[float, float] | None = None
     box: Box | None = None
     segment: int | None = None
+    tracking: Tracking | None = None
 
     def measured(self, concept: Code) -> float | None:
         """Return what was measured under a concept; None where nothing was."""

@@ -22,6 +22,7 @@ from medloop.core.finding import (
     Measurement,
     Provenance,
     Result,
+    Tracking,
     Weights,
 )
 from medloop.core.study import Notice, SopUid, Study, StudyUid
@@ -178,6 +179,8 @@ def _finding(finding: Finding) -> Plain:
         plain["box"] = {"low": _plain(box.low), "high": _plain(box.high)}
     if finding.segment is not None:
         plain["segment"] = int(finding.segment)
+    if finding.tracking is not None:
+        plain["tracking"] = {"name": finding.tracking.name, "uid": finding.tracking.uid}
     return plain
 
 
@@ -199,6 +202,7 @@ def _to_provenance(record: Record) -> Provenance:
 def _to_finding(plain: Record) -> Finding:
     box = _dict(plain, "box") if "box" in plain else None
     segment, probability = plain.get("segment"), plain["probability"]
+    named = _dict(plain, "tracking") if "tracking" in plain else None
     return Finding(
         concept=_to_code(_dict(plain, "concept")),
         site=None if plain["site"] is None else _to_code(_dict(plain, "site")),
@@ -215,6 +219,7 @@ def _to_finding(plain: Record) -> Finding:
         center_px=_point2(plain["center_px"]) if "center_px" in plain else None,
         box=Box(_numbers(box["low"]), _numbers(box["high"])) if box else None,
         segment=None if segment is None else int(_number(segment)),
+        tracking=Tracking(_text(named, "name"), _text(named, "uid")) if named else None,
     )
 
 

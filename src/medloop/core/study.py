@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from medloop.core.image import Picture, Volume
+
+if TYPE_CHECKING:  # a result speaks of studies, and a case may hold an earlier result
+    from medloop.core.prior import Prior
 
 StudyUid = NewType("StudyUid", str)
 SeriesUid = NewType("SeriesUid", str)
@@ -116,13 +119,17 @@ class Selection:
 class Case:
     """A selection with its pixels: what an analysis is given. `images` parallels the series.
 
-    `warnings` are what reading had to say: repaired, resampled, guessed.
+    `warnings` are what reading had to say: repaired, resampled, guessed. `prior` is what the
+    same analysis said of an earlier study of the patient; `prior_notices` why none is given
+    though there is one, for analyses that would have compared.
     """
 
     study: Study
     selection: Selection
     images: tuple[Picture | Volume, ...]
     warnings: tuple["Notice", ...] = ()
+    prior: "Prior | None" = None
+    prior_notices: tuple["Notice", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,18 @@ SPICULATION = Code(OWN, "LUNG-SPICULATION", "Spiculation index")
 SUSPICION = Code(OWN, "LUNG-SUSPICION", "Suspicion of malignancy as LIDC readers rate it")
 LOBE_SURE = Code(OWN, "LUNG-LOBE-P", "Probability of the lobe")
 
+# Against an earlier study of the patient.
+PRIOR_LONG = Code(OWN, "LUNG-WAS-LONG", "Long axis in the prior study")
+PRIOR_SHORT = Code(OWN, "LUNG-WAS-SHORT", "Short axis in the prior study")
+PRIOR_MEAN = Code(OWN, "LUNG-WAS-MEAN", "Mean of long and short axis in the prior study")
+PRIOR_VOLUME = Code(OWN, "LUNG-WAS-VOLUME", "Volume in the prior study")
+PRIOR_DAYS = Code(OWN, "LUNG-WAS-DAYS", "Time since the prior study")
+MEAN_CHANGE = Code(OWN, "LUNG-MEAN-MORE", "Change of mean diameter since the prior study")
+VOLUME_CHANGE = Code(OWN, "LUNG-VOL-MORE", "Change of volume since the prior study")
+DOUBLING_TIME = Code(OWN, "LUNG-DOUBLING", "Volume doubling time")
+FIRST_MEAN = Code(OWN, "LUNG-FIRST-MEAN", "Mean diameter in the first study that was compared")
+FIRST_DAYS = Code(OWN, "LUNG-FIRST-DAYS", "Time since the first study that was compared")
+
 SITES: Mapping[Lobe, Code] = {
     Lobe.RIGHT_UPPER: Code("SCT", "42400003", "Upper lobe of right lung"),
     Lobe.RIGHT_MIDDLE: Code("SCT", "72481006", "Middle lobe of right lung"),

@@ -14,7 +14,7 @@ ORDER = ("1", "2", "3", "4A", "4B", "4X")
 GROWTH_MM = 1.5  # of the mean diameter, within 12 months (note 7): more than this
 _GREW = (Course.GROWING,)
 _SETTLED = (Course.STABLE,)
-_WATCHED = {"3": "2", "4A": "3"}  # what a stable nodule of a category becomes
+_WATCHED = {"2": "2", "3": "2", "4A": "3"}  # what a stable nodule of a category becomes
 
 
 @dataclass(frozen=True, slots=True)
