@@ -38,6 +38,7 @@ class Change(StrEnum):
     STABLE = "stable"
     SHRUNK = "shrunk"
     NEW = "new"
+    BASELINE = "baseline"  # no earlier study
     UNKNOWN = "not covered"  # the earlier scan did not show the place, or listed not all
 
 
@@ -61,6 +62,7 @@ class Follow:
     nodule: Nodule
     was: Finding | None = None
     was_number: int = 0
+    was_texture: str = ""
     measurements: tuple[Measurement, ...] = ()
 
     @property
@@ -70,9 +72,11 @@ class Follow:
 
     def told(self) -> dict[str, str]:
         """Return what stands among a nodule's assessments."""
+        if self.change is Change.BASELINE:
+            return {}
         out = {"change": str(self.change)}
         if self.was is not None:
-            out["prior_nodule"] = str(self.was_number)
+            out |= {"prior_nodule": str(self.was_number), "prior_texture": self.was_texture}
             shift = next(m.value for m in self.measurements if m.concept == codes.VOLUME_CHANGE)
             out["volume_change"] = "measurable" if is_measurable(100, 100 + shift) else "none"
         return out
@@ -107,7 +111,7 @@ class Comparison:
 
 def baseline(nodules: Sequence[Nodule]) -> Comparison:
     """Return nodules that nothing is known of from before."""
-    return Comparison(tuple(Follow(Change.UNKNOWN, nodule) for nodule in nodules))
+    return Comparison(tuple(Follow(Change.BASELINE, nodule) for nodule in nodules))
 
 
 def compare(
@@ -221,6 +225,7 @@ def _follow(now: Sized, was: Finding, number: int, prior: Prior) -> Follow:
         nodule,
         was,
         number,
+        str(about.get("texture", "")),
         tuple(Measurement(concept, float(value), unit) for concept, value, unit in values),
     )
 
