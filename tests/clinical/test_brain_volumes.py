@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from medloop.clinical.brain.volumes import measure, measure_parts, shape_of
+from medloop.clinical.brain.volumes import measure, measure_parts
 from medloop.core.geometry import Grid
+from medloop.imaging.shape import shape_of
 
 UNIT = Grid((4, 5, 6), np.eye(4))
 SCORES = arrays(np.float64, (3, 4, 5, 6), elements=st.floats(-6, 6))

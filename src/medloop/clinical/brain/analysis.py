@@ -25,12 +25,13 @@ from medloop.clinical.brain.codes import (
 )
 from medloop.clinical.brain.notices import doubts, side_doubt
 from medloop.clinical.brain.suitability import reason_against, require_region
-from medloop.clinical.brain.volumes import Measured, measure, measure_parts, shape_of
+from medloop.clinical.brain.volumes import Measured, measure, measure_parts
 from medloop.core.errors import InputError, UnsuitableError
 from medloop.core.finding import Assessment, Finding, Measurement, Provenance, Result, Weights
 from medloop.core.geometry import Grid
 from medloop.core.image import LabelMap
 from medloop.core.study import Case, Selection, Study
+from medloop.imaging.shape import shape_of
 from medloop.models.predict import Predictor
 from medloop.models.segment import Prepared, labels_of, on_image, prepare, probabilities
 from medloop.models.segmentation_plan import VOLUMES, SegmentationPlan

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from medloop.clinical.brain.codes import LABELS, PARTS
-from medloop.clinical.brain.volumes import Measured, Shape
+from medloop.clinical.brain.volumes import Measured
 from medloop.core.study import Notice
+from medloop.imaging.shape import Shape
 
 LEAST_MM3: Final = 500.0  # what no hippocampus, however shrunken or large, goes beyond
 MOST_MM3: Final = 6000.0

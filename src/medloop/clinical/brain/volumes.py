@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Integer
 from numpy import ndarray
-from scipy import ndimage
 
 from medloop.core.geometry import Grid
 
@@ -29,18 +28,6 @@ class Measured:
     high_mm3: float
     probability: float
     center_lps_mm: tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What tells a whole, single structure: `faces` of the volume touched, connected pieces.
-
-    `apart_mm3` is the volume outside the largest piece.
-    """
-
-    faces: int
-    pieces: int
-    apart_mm3: float
 
 
 def measure(
@@ -70,12 +57,3 @@ def measure_parts(
     """Measure each label that has a voxel; `maps` are the probabilities by label."""
     found = {label: measure(labels == label, map_, grid) for label, map_ in maps.items()}
     return {label: each for label, each in found.items() if each is not None}
-
-
-def shape_of(inside: Bool[ndarray, "k j i"], grid: Grid) -> Shape:
-    """Count touched faces of the volume, and pieces that touch in no face, edge or corner."""
-    ends = [inside.take(at, axis=axis).any() for axis in range(3) for at in (0, -1)]
-    pieces, count = ndimage.label(inside, np.ones((3, 3, 3), bool))
-    sizes = np.bincount(pieces.ravel())[1:]
-    apart = int(sizes.sum() - sizes.max(initial=0))
-    return Shape(sum(map(bool, ends)), int(count), apart * grid.voxel_mm3)
