@@ -14,6 +14,7 @@ from medloop.dicom.foreign import quiet
 from medloop.dicom.write.heatmap import capture
 from medloop.dicom.write.pdf import encapsulated_pdf
 from medloop.dicom.write.photograph import photograph
+from medloop.dicom.write.rtstruct import structure_set
 from medloop.dicom.write.seg import segmentation
 from medloop.dicom.write.sources import source_headers
 from medloop.dicom.write.sr import structured_report
@@ -33,9 +34,10 @@ def dicom_objects(
     """Make every object a result gives, by file name.
 
     ``photograph.dcm`` only where the picture did not come as DICOM, ``seg.dcm`` where something
-    is labeled, ``sr.dcm``, ``heatmap.dcm`` and ``overlay.dcm`` for what `rendered` holds under
-    ``"heatmap"`` and ``"overlay"``, ``report.dcm`` for the `pdf`. Times are the result's. A
-    volume that did not come as DICOM has nothing to refer to and gives only the report.
+    is labeled, ``rtstruct.dcm`` where structures are drawn, ``sr.dcm``, ``heatmap.dcm`` and
+    ``overlay.dcm`` for what `rendered` holds under ``"heatmap"`` and ``"overlay"``,
+    ``report.dcm`` for the `pdf`. Times are the result's. A volume that did not come as DICOM
+    has nothing to refer to and gives only the report.
 
     Raises
     ------
@@ -69,6 +71,9 @@ def _about(
     seg = segmentation(result, sources)
     if seg is not None:
         objects["seg.dcm"] = seg
+    structures = structure_set(result, sources)
+    if structures is not None:
+        objects["rtstruct.dcm"] = structures
     objects["sr.dcm"] = structured_report(result, sources, seg)
     methods = "; ".join(f"{heat.name}: {heat.method}" for heat in result.heat_maps)
     for name in _CAPTURES:

@@ -40,7 +40,9 @@ class Planes:
 
 
 @dataclass(frozen=True, slots=True)
-class _SourceFrame:
+class SourceFrame:
+    """Where one frame of a source lies (LPS mm), as its header says."""
+
     position: ndarray
     orientation: ndarray  # row direction, column direction
     spacing: ndarray  # between rows, between columns
@@ -61,7 +63,7 @@ def lay_out(labels: LabelMap, sources: Sequence[Dataset]) -> Planes:
         if labels.array.shape != size:
             raise InputError(f"labels are {labels.array.shape}, the picture is {size}")
         return Planes(labels.array[None], (Plane(None, source),))
-    frames = _source_frames(sources)
+    frames = source_frames(sources)
     if frames:
         matched = _as_source(labels.array, labels.grid, frames)
         if matched is not None:
@@ -69,7 +71,7 @@ def lay_out(labels: LabelMap, sources: Sequence[Dataset]) -> Planes:
     return _as_grid(labels.array, labels.grid, frames, sources[0])
 
 
-def _as_source(array: ndarray, grid: Grid, frames: Sequence[_SourceFrame]) -> Planes | None:
+def _as_source(array: ndarray, grid: Grid, frames: Sequence[SourceFrame]) -> Planes | None:
     first = frames[0]
     row_mm, column_mm = first.orientation[:3], first.orientation[3:]
     normal = np.cross(row_mm, column_mm)
@@ -114,7 +116,7 @@ def _as_source(array: ndarray, grid: Grid, frames: Sequence[_SourceFrame]) -> Pl
 
 
 def _as_grid(
-    array: ndarray, grid: Grid, frames: Sequence[_SourceFrame], source: Dataset
+    array: ndarray, grid: Grid, frames: Sequence[SourceFrame], source: Dataset
 ) -> Planes:
     units = grid.affine[:3, :3] / np.linalg.norm(grid.affine[:3, :3], axis=0)
     positions = grid.to_world(np.array([(k, 0, 0) for k in range(array.shape[0])], float))
@@ -137,7 +139,7 @@ def _as_grid(
     )
 
 
-def _source_frames(sources: Sequence[Dataset]) -> list[_SourceFrame]:
+def source_frames(sources: Sequence[Dataset]) -> list[SourceFrame]:
     """List every frame of the sources that says where it is; empty if one does not."""
     found = []
     for source in sources:
@@ -149,7 +151,7 @@ def _source_frames(sources: Sequence[Dataset]) -> list[_SourceFrame]:
     return found
 
 
-def _source_frame(source: Dataset, number: int) -> _SourceFrame | None:
+def _source_frame(source: Dataset, number: int) -> SourceFrame | None:
     position = _of_frame(source, number, "PlanePositionSequence", "ImagePositionPatient")
     orientation = _of_frame(
         source, number, "PlaneOrientationSequence", "ImageOrientationPatient"
@@ -158,7 +160,7 @@ def _source_frame(source: Dataset, number: int) -> _SourceFrame | None:
     if position is None or orientation is None or spacing is None:
         return None
     x, y, z = position.tolist()
-    return _SourceFrame(position, orientation, spacing, Plane((x, y, z), source, number))
+    return SourceFrame(position, orientation, spacing, Plane((x, y, z), source, number))
 
 
 def _of_frame(source: Dataset, number: int, sequence: str, keyword: str) -> ndarray | None:
