@@ -15,12 +15,26 @@ from numpy import ndarray
 import medloop
 from medloop.clinical.lung import codes
 from medloop.clinical.lung.characterize import Described, Measured, at_fissure, measure_at
-from medloop.clinical.lung.fleischner import Risk, advise
-from medloop.clinical.lung.lung_rads import category_of, overall
-from medloop.clinical.lung.nodule import Texture
-from medloop.clinical.lung.notices import disagreement, matched, too_many, unmeasured
+from medloop.clinical.lung.comparison import (
+    Comparison,
+    Sized,
+    baseline,
+    compare,
+    expected_mm,
+    volume_growth,
+)
+from medloop.clinical.lung.landmarks import Landmarks, landmarks_of, recorded
+from medloop.clinical.lung.notices import (
+    matched,
+    not_aligned,
+    scan_facts,
+    too_many,
+    unlike,
+    unmeasured,
+)
+from medloop.clinical.lung.recording import assessments_of, disagreements, finding_of
 from medloop.clinical.lung.suitability import choose, remarks, require_chest
-from medloop.core.finding import Assessment, Finding, Measurement, Provenance, Result, Weights
+from medloop.core.finding import Assessment, Provenance, Result, Weights
 from medloop.core.geometry import Grid
 from medloop.core.image import HeatMap, LabelMap, Volume
 from medloop.core.study import Case, Notice, Selection, Study
@@ -45,6 +59,10 @@ MOST: Final = 30  # nodules that are reported
 EXPLAINED: Final = 8  # that have a heat map
 _THICK_MM: Final = 2.5
 _LEAST_MM: Final = 3.0  # mean diameter; less is no nodule that anybody follows
+_KNOWN_MM: Final = 8.0  # around the place where an earlier study had a nodule
+_KNOWN_SHARE: Final = (
+    0.5  # of the threshold suffices there: what was there before likely still is
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,12 +126,22 @@ class LungAnalysis:
             answer = review(self.networks.screen, self.networks.review, cubes, plan)
             lobes = dividing.result()
         inferred = self.clock()
-        found, lost = self._describe(chest, spots, answer, lobes)
+        landmarks = landmarks_of(lungs, chest.grid)
+        known = chest.grid.to_index(expected_mm(case.prior, landmarks)) if case.prior else None
+        found, lost = self._describe(chest, spots, answer, lobes, known=known)
         shown = found[:MOST]
+        compared, remarked = self._compare(case, shown, landmarks, lungs)
+        follows = compared.follows
+        scan: dict[str, Assessment] = {"scan": scan_facts(case.selection.series[0])}
         return Result(
             provenance=self._provenance(case),
-            findings=tuple(_finding(each, plan, n) for n, each in enumerate(shown, start=1)),
-            assessments=_assess(shown, lungs, plan),
+            findings=tuple(
+                finding_of(each, plan, n, follow)
+                for n, (each, follow) in enumerate(zip(shown, follows, strict=True), start=1)
+            ),
+            assessments=assessments_of(shown, compared, lungs, plan)
+            | recorded(landmarks)
+            | scan,
             labels=_labels(shown, volume),
             heat_maps=_heat_maps(shown[:EXPLAINED], chest, self.networks, volume),
             warnings=(
@@ -123,7 +151,8 @@ class LungAnalysis:
                 *matched(curve),
                 *unmeasured(lost),
                 *too_many(len(found), MOST),
-                *_disagreements(shown, plan),
+                *disagreements(shown, follows, plan),
+                *remarked,
             ),
             timings_s={
                 "prepare": ready - started,
@@ -132,21 +161,48 @@ class LungAnalysis:
             },
         )
 
+    def _compare(
+        self, case: Case, found: Sequence[Described], here: Landmarks, lungs: Lungs
+    ) -> tuple[Comparison, tuple[Notice, ...]]:
+        """Compare with the earlier study of the case, if there is one that can be."""
+        nodules = [each.nodule() for each in found]
+        if case.prior is None:
+            return baseline(nodules), case.prior_notices
+        sized = [
+            Sized(nodule.size.mean_mm, each.measured.size.volume_mm3, nodule)
+            for each, nodule in zip(found, nodules, strict=True)
+        ]
+        centers = np.array([each.center_lps_mm for each in found], float).reshape(-1, 3)
+        compared = compare(sized, centers, here, case.prior)
+        if compared is None:
+            return baseline(nodules), (not_aligned(),)
+        scan, lungs_ml = scan_facts(case.selection.series[0]), lungs.right_ml + lungs.left_ml
+        differ = unlike(case.prior, scan, self.networks.identities, lungs_ml)
+        return compared, (*differ, *volume_growth(compared))
+
     def _describe(
-        self, chest: "_Chest", spots: Spots, answer: Reviewed, lobes: Lobes
+        self,
+        chest: "_Chest",
+        spots: Spots,
+        answer: Reviewed,
+        lobes: Lobes,
+        *,
+        known: Float[ndarray, "m 3"] | None,
     ) -> tuple[list[Described], int]:
         """Measure what is likely enough, the likeliest first; each nodule once.
 
-        Also counts the places that could not be outlined.
+        Half the threshold is enough at the places that are `known` ([k, j, i]). Also counts the
+        places that could not be outlined.
         """
         chance = probabilities(answer.logits, self.networks.plan)
+        least = _thresholds(spots, known, chest.grid, self.networks.plan)
         found: list[Described] = []
         lost = 0
         for n in np.argsort(-chance, kind="stable"):
-            if chance[n] < self.networks.plan.threshold or len(found) > MOST:
+            if chance[n] < least.min() or len(found) > MOST:
                 break
             center = spots.centers[n]
-            if any(each.measured.holds(center) for each in found):
+            if chance[n] < least[n] or any(each.measured.holds(center) for each in found):
                 continue
             measured = measure_at(chest.hu, chest.lungs, chest.grid.spacing_mm, center)
             if measured is None:
@@ -184,6 +240,18 @@ class _Chest:
         return cls(hu, mask, upright_grid(volume.grid, turn))
 
 
+def _thresholds(
+    spots: Spots, known: Float[ndarray, "m 3"] | None, grid: Grid, plan: NodulePlan
+) -> Float[ndarray, " n"]:
+    """Return the probability that suffices at each place."""
+    least = np.full(len(spots.centers), plan.threshold)
+    if known is not None and len(known) and len(least):
+        away = (spots.centers[:, None] - known[None]) * np.array(grid.spacing_mm)
+        is_near = np.linalg.norm(away, axis=2).min(axis=1) <= _KNOWN_MM
+        least[is_near] *= _KNOWN_SHARE
+    return least
+
+
 def _described(measured: Measured, probability: float, grid: Grid, lobes: Lobes) -> Described:
     inside = np.argwhere(measured.mask) + measured.start
     center = inside.mean(axis=0)
@@ -206,79 +274,6 @@ def _repeats(measured: Measured, found: Sequence[Described]) -> bool:
     """Whether the outline is that of a nodule that was found before."""
     middle = (np.argwhere(measured.mask) + measured.start).mean(axis=0)
     return any(each.measured.holds(middle) for each in found)
-
-
-def _finding(of: Described, plan: NodulePlan, label: int) -> Finding:
-    size, solid, content = of.measured.size, of.measured.solid, of.measured.content
-    values = [
-        (codes.LONG_AXIS, round(size.long_mm, 1), "mm"),
-        (codes.SHORT_AXIS, round(size.short_mm, 1), "mm"),
-        (codes.MEAN_DIAMETER, of.nodule().size.mean_mm, "mm"),
-        (codes.LARGEST_DIAMETER, round(size.greatest_mm, 1), "mm"),
-        (codes.VOLUME, round(size.volume_mm3, 1), "mm3"),
-    ]
-    if solid is not None and Texture(content.kind) is Texture.PART_SOLID:
-        values += [
-            (codes.SOLID_MEAN, round(solid.mean_mm, 1), "mm"),
-            (codes.SOLID_VOLUME, round(solid.volume_mm3, 1), "mm3"),
-        ]
-    values.append((codes.SPICULATION, round(of.measured.margin.spiculation, 2), "1"))
-    suspicion = of.measured.suspicion(plan.suspicion)
-    if suspicion is not None:
-        values.append((codes.SUSPICION, round(suspicion, 3), "1"))
-    if of.lobe is not None:
-        values.append((codes.LOBE_SURE, of.lobe.probability, "1"))
-    return Finding(
-        codes.NODULE,
-        codes.SITES[of.lobe.lobe] if of.lobe else codes.LUNG,
-        tuple(Measurement(concept, value, unit) for concept, value, unit in values),
-        probability=of.probability,
-        center_lps_mm=of.center_lps_mm,
-        segment=label,
-    )
-
-
-def _assess(
-    found: Sequence[Described], lungs: Lungs, plan: NodulePlan
-) -> dict[str, Assessment]:
-    """Categories of the study and of each nodule, and what a nodule is made of."""
-    nodules = [each.nodule() for each in found]
-    whole = overall(nodules)
-    out: dict[str, Assessment] = {
-        "Lung-RADS": whole.name,
-        "Lung-RADS_because": whole.because,
-        "nodules": len(found),
-        "threshold": plan.threshold,
-        "lung_right_ml": round(lungs.right_ml, 0),
-        "lung_left_ml": round(lungs.left_ml, 0),
-    }
-    for risk in Risk:
-        out[f"Fleischner_{risk}"] = advise(nodules, risk).advice
-    for n, (each, nodule) in enumerate(zip(found, nodules, strict=True), start=1):
-        category, content = category_of(nodule), each.measured.content
-        out[f"nodule_{n}"] = {
-            "Lung-RADS": category.name,
-            "because": category.because,
-            "texture": content.kind,
-            "calcification": content.calcium,
-            "fat": "yes" if content.fat_share >= 0.1 else "no",
-            "juxtapleural": "yes" if each.measured.margin.is_juxtapleural else "no",
-            "perifissural": "yes" if each.is_perifissural else "no",
-            "smooth": "yes" if each.measured.margin.is_smooth else "no",
-            "spiculated": "yes" if each.measured.is_spiculated else "no",
-        }
-    return out
-
-
-def _disagreements(found: Sequence[Described], plan: NodulePlan) -> tuple[Notice, ...]:
-    """Name nodules whose suspicion and category point in different directions."""
-    notices: list[Notice] = []
-    for n, each in enumerate(found, start=1):
-        suspicion = each.measured.suspicion(plan.suspicion)
-        category = category_of(each.nodule())
-        if suspicion is not None:
-            notices += disagreement(n, suspicion, category.name)
-    return tuple(notices)
 
 
 def _labels(found: Sequence[Described], volume: Volume) -> LabelMap:

@@ -156,6 +156,15 @@ def compare(
     return Comparison(tuple(follows), tuple(gone), prior)
 
 
+def expected_mm(prior: Prior, here: Landmarks) -> Float[ndarray, "m 3"]:
+    """Say where the present scan shows what the earlier study found (LPS)."""
+    there = remembered(prior.result.assessments)
+    was_mm = [finding.center_lps_mm for _, finding in _measured(prior)]
+    places = np.array(was_mm, float).reshape(-1, 3)
+    now = None if there is None else brought(places, there, here)
+    return np.zeros((0, 3)) if now is None else now
+
+
 def volume_growth(comparison: Comparison) -> tuple[Notice, ...]:
     """Name nodules whose volume doubles as fast as cancers do, while their diameter is stable.
 

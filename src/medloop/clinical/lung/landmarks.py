@@ -44,10 +44,9 @@ class Landmarks:
     def covers(self, points_mm: Float[ndarray, "n 3"]) -> Bool[ndarray, " n"]:
         """Whether places lie within the scan, 3 mm and more from its border."""
         low, high = np.array(self.low_mm), np.array(self.high_mm)
-        inside: Bool[ndarray, "n 3"] = (points_mm >= low + _AT_EDGE_MM) & (
-            points_mm <= high - _AT_EDGE_MM
-        )
-        return inside.all(axis=1)
+        off_mm = np.minimum(points_mm - low, high - points_mm).min(axis=1, initial=np.inf)
+        inside: Bool[ndarray, " n"] = off_mm >= _AT_EDGE_MM
+        return inside
 
 
 def landmarks_of(lungs: Lungs, grid: Grid) -> Landmarks:
