@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medloop.imaging.resample import regularize, resize
+from medloop.imaging.resample import regularize, resize, resize_part
 
 STEPS = np.array([[0.0, 0.5, 0.0], [0.75, 0.0, 0.0]])
 
@@ -88,3 +88,21 @@ def test_what_is_reduced_is_averaged_even_if_cubic():
     np.testing.assert_array_equal(
         resize(picture, (14, 9), cubic=True), resize(picture, (14, 9))
     )
+
+
+@given(
+    st.lists(st.tuples(st.integers(2, 9), st.integers(2, 12)), min_size=3, max_size=3),
+    st.booleans(),
+    st.data(),
+)
+def test_a_box_is_that_box_of_the_whole(sizes, cubic, data):
+    have, size = zip(*sizes, strict=True)
+    box = []
+    for n in size:
+        low = data.draw(st.integers(0, n - 1))
+        box.append((low, data.draw(st.integers(low + 1, n))))
+    array = np.random.default_rng(3).normal(size=have).astype(np.float32)
+    whole = resize(array, size, cubic=cubic)[tuple(slice(*each) for each in box)]
+    part = resize_part(array, size, box, cubic=cubic)
+    assert part.shape == whole.shape
+    assert np.allclose(part, whole, atol=1e-5)

@@ -1,5 +1,7 @@
 """From slices that lie unevenly or askew to a regular grid, and from one size to another."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Float32, Shaped
 from numpy import ndarray
@@ -89,6 +91,26 @@ def resize(
             out = _along(out, axis, size[axis], wanted, cubic=cubic)
         elif wanted != (0, size[axis]):
             out = out[wanted[0] : wanted[1]]
+    return np.clip(out, array.min(), array.max()) if cubic else out
+
+
+def resize_part(
+    array: Shaped[ndarray, "*s"],
+    size: tuple[int, ...],
+    box: Sequence[tuple[int, int]],
+    *,
+    cubic: bool = False,
+) -> Float32[ndarray, "*t"]:
+    """Return a box of what `resize` would, (first, past the last) along each axis, alone.
+
+    Memory and time are those of the box.
+    """
+    out = np.asarray(array, np.float32)
+    for axis in reversed(range(array.ndim)):
+        if array.shape[axis] != size[axis]:
+            out = _along(out, axis, size[axis], box[axis], cubic=cubic)
+        else:
+            out = out[(slice(None),) * axis + (slice(*box[axis]),)]
     return np.clip(out, array.min(), array.max()) if cubic else out
 
 
