@@ -114,20 +114,20 @@ def _without_straight(
 ) -> Float[ndarray, "_ 2"]:
     """Leave out points of a closed ring as long as none lies off the line that replaces it.
 
-    Every second point is tried at once, then the others, until all that are left must stay.
+    Every second point is tried at once, then the ring is turned by one; three turns in which
+    all stay have tried each.
     """
     points = ring @ plane_mm.T
     limit = min(_STRAIGHT_MM, _CLEAR / 2 * float(np.linalg.norm(plane_mm, axis=0).min()))
     kept = np.arange(len(ring))
-    parity, stayed = 0, 0
-    while stayed < 2 and len(kept) > 4:
-        tried = np.arange(parity, len(kept) - (1 - parity), 2)
-        off = _off_line(points, kept[tried - 1], kept[(tried + 1) % len(kept)])
+    stayed = 0
+    while stayed < 3 and len(kept) > 4:
+        tried = np.arange(0, len(kept) - 1, 2)
+        off = _off_line(points, kept[tried - 1], kept[tried + 1])
         gone = tried[off <= limit]
-        kept = np.delete(kept, gone)
+        kept = np.roll(np.delete(kept, gone), 1)
         stayed = 0 if len(gone) else stayed + 1
-        parity = 1 - parity
-    return ring[kept]
+    return ring[np.sort(kept)]
 
 
 def _off_line(
