@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
+from medloop.core.code import Code
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
+from medloop.core.structure import RoiKind
 from medloop.dicom.annotations import AnnotationKind, read_annotation
 from medloop.dicom.pixels import open_dataset
-from medloop.dicom.read_rtstruct import fill, read_structures, structure_names
+from medloop.dicom.read_rtstruct import fill, read_structures, structure_names, structures_of
 from tests.dicom.slices import save
 
 FRAME = "2.25.9"
@@ -160,6 +162,168 @@ def test_a_plane_between_slices_goes_to_the_nearest_which_takes_the_nearest_plan
     assert (mask[2] != a_disk(grid, 2)).sum() <= 2
 
 
+def ring(grid: Grid, k: float) -> list[np.ndarray]:
+    return [a_circle(grid, k), a_circle(grid, k, radius_mm=4.1)]
+
+
+def mask_of(contours, grid: Grid) -> np.ndarray:
+    return read_structures(a_structure_set({"a": contours}), grid)["a"]
+
+
+def test_exclusive_or_is_meant_by_its_own_type_too():
+    grid = a_grid()
+    xor = [a_contour(points, "CLOSEDPLANAR_XOR") for points in ring(grid, 2)]
+    plain = [a_contour(points) for points in ring(grid, 2)]
+    assert (mask_of(xor, grid) == mask_of(plain, grid)).all()
+    assert not mask_of(xor, grid)[2, 20, 24]
+
+
+@pytest.mark.parametrize("off_slices", [-0.45, -0.2, 0.2, 0.45])
+def test_contours_off_their_slices_are_those_of_the_nearest(off_slices):
+    grid = a_grid()
+    there = [a_contour(a_circle(grid, k)) for k in (1, 2, 3)]
+    off = [a_contour(a_circle(grid, k + off_slices)) for k in (1, 2, 3)]
+    assert (mask_of(off, grid) == mask_of(there, grid)).all()
+
+
+def test_contours_halfway_between_slices_leave_no_slice_out():
+    grid = a_grid()
+    noise = np.array([1e-3, -2e-3, 0]) / 2.5
+    contours = [
+        a_contour(a_circle(grid, k + 0.5 + e)) for k, e in zip((0, 1, 2), noise, strict=True)
+    ]
+    assert mask_of(contours, grid).any(axis=(1, 2)).tolist() == [False, True, True, True, False]
+
+
+def test_slices_between_the_planes_stay_empty():
+    grid = a_grid()
+    mask = mask_of([a_contour(a_circle(grid, k)) for k in (0, 2, 4)], grid)
+    assert mask.any(axis=(1, 2)).tolist() == [True, False, True, False, True]
+
+
+def test_the_order_of_contours_and_the_sense_of_their_points_do_not_matter():
+    grid = a_grid()
+    pieces = [points for k in (1, 2, 3) for points in ring(grid, k)]
+    ordered = mask_of([a_contour(points) for points in pieces], grid)
+    mixed = [pieces[n][:: (-1) ** n] for n in (3, 0, 5, 2, 4, 1)]
+    rolled = [a_contour(np.roll(points, 100, axis=0)) for points in mixed]
+    assert (mask_of(rolled, grid) == ordered).all()
+
+
+def test_noise_in_z_keeps_a_hole_a_hole():
+    grid = a_grid()
+    rng = np.random.default_rng(4)
+    noisy = [
+        a_contour(points + np.array([0, 0, 0.02]) * rng.standard_normal((len(points), 1)))
+        for points in ring(grid, 2)
+    ]
+    plain = [a_contour(points) for points in ring(grid, 2)]
+    assert (mask_of(noisy, grid) == mask_of(plain, grid)).all()
+
+
+def test_the_first_point_repeated_at_the_end_adds_nothing():
+    grid = a_grid()
+    circle = a_circle(grid, 2)
+    closed = np.concatenate([circle, circle[:1]])
+    assert (mask_of([a_contour(closed)], grid) == mask_of([a_contour(circle)], grid)).all()
+    assert (mask_of([a_contour(c) for c in (closed, circle)], grid)[2]).any()  # it is one
+
+
+@pytest.mark.parametrize("points", [0, 1, 2])
+def test_fragments_of_less_than_three_points_are_none(points):
+    grid = a_grid()
+    whole, piece = a_contour(a_circle(grid, 2)), a_contour(a_circle(grid, 2)[:points])
+    assert (mask_of([piece, whole], grid) == mask_of([whole], grid)).all()
+
+
+def test_tiny_fragments_fill_nothing_and_disturb_nothing():
+    grid = a_grid()
+    whole = a_contour(a_circle(grid, 2))
+    crumbs = [a_contour(a_circle(grid, 2, (8.3, 8.4), radius_mm=0.1)) for _ in range(3)]
+    assert (mask_of([*crumbs, whole], grid) == mask_of([whole], grid)).all()
+
+
+def test_empty_contour_data_is_no_contour():
+    grid = a_grid()
+    empty = a_contour(a_circle(grid, 2))
+    empty.ContourData = None
+    bare = Dataset()
+    whole = a_contour(a_circle(grid, 2))
+    assert (mask_of([empty, bare, whole], grid) == mask_of([whole], grid)).all()
+
+
+def test_numbers_need_not_begin_at_one_nor_follow_the_order():
+    grid = a_grid()
+    data = a_structure_set(
+        {"a": [a_contour(a_circle(grid, 1))], "b": [a_contour(a_circle(grid, 3))]}
+    )
+    for items, key in (("StructureSetROISequence", "ROINumber"), ("ROIContourSequence", "")):
+        for number, item in zip((17, 0), data[items].value, strict=True):
+            setattr(item, key or "ReferencedROINumber", number)
+    data.ROIContourSequence = data.ROIContourSequence[::-1]
+    stray = Dataset()
+    stray.ReferencedROINumber, stray.ContourSequence = 5, [a_contour(a_circle(grid, 2))]
+    data.ROIContourSequence.append(stray)
+    masks = read_structures(data, grid)
+    assert {name: int(np.argmax(m.any(axis=(1, 2)))) for name, m in masks.items()} == {
+        "a": 1,
+        "b": 3,
+    }
+    assert [(s.number, s.name) for s in structures_of(data)] == [(17, "a"), (0, "b")]
+
+
+def test_structures_of_one_name_become_one_mask_and_stay_two_structures():
+    grid = a_grid()
+    data = a_structure_set(
+        {"a": [a_contour(a_circle(grid, 1))], "b": [a_contour(a_circle(grid, 3))]}
+    )
+    data.StructureSetROISequence[1].ROIName = "a"
+    mask = read_structures(data, grid)["a"]
+    assert mask.any(axis=(1, 2)).tolist() == [False, True, False, True, False]
+    assert [(s.number, s.name) for s in structures_of(data)] == [(1, "a"), (2, "a")]
+
+
+def test_a_structure_in_another_frame_of_reference_is_left_out():
+    grid = a_grid()
+    data = a_structure_set({name: [a_contour(a_circle(grid, 2))] for name in ("here", "there")})
+    data.StructureSetROISequence[1].ReferencedFrameOfReferenceUID = "2.25.1"
+    assert list(read_structures(data, grid)) == ["here"]
+    with pytest.raises(InputError, match="no structure 'there'"):
+        read_structures(data, grid, names=["there"])
+
+
+def test_structures_keep_their_points_slices_codes_and_colors():
+    grid = a_grid()
+    circle = a_circle(grid, 2, points=7)
+    data = a_structure_set({"Parotid_L": [a_contour(circle)], "GTVp": []})
+    data.ROIContourSequence[0].ROIDisplayColor = [255, 160, 0]
+    seen, concept, side = Dataset(), Dataset(), Dataset()
+    seen.ReferencedROINumber, seen.RTROIInterpretedType = 1, "ORGAN"
+    concept.CodeValue, concept.CodingSchemeDesignator = "45289007", "SCT"
+    concept.CodeMeaning = "Parotid gland"
+    side.CodeValue, side.CodingSchemeDesignator, side.CodeMeaning = "7771000", "SCT", "Left"
+    concept.SegmentedPropertyTypeModifierCodeSequence = [side]
+    seen.RTROIIdentificationCodeSequence = [concept]
+    data.RTROIObservationsSequence = [seen]
+    parotid, tumor = structures_of(data, grid=grid)
+    (contour,) = parotid.contours
+    assert np.abs(contour.points_mm - circle).max() < 1e-6
+    assert contour.k == 2
+    assert (parotid.kind, parotid.color) == (RoiKind.ORGAN, (255, 160, 0))
+    assert parotid.concept == Code("SCT", "45289007", "Parotid gland")
+    assert parotid.site == Code("SCT", "7771000", "Left")
+    assert (tumor.name, tumor.contours, tumor.kind) == ("GTVp", (), RoiKind.OTHER)
+    assert structures_of(data)[0].contours[0].k is None
+
+
+def test_structures_of_another_maker_are_read():
+    data = open_dataset(Path(get_testdata_file("rtstruct.dcm", download=False)))
+    (patient, *_others) = structures_of(data)
+    assert patient.name == "patient"
+    assert [round(c.area_mm2) for c in patient.contours] == [120_000] * 3
+    assert patient.kind is RoiKind.EXTERNAL
+
+
 def test_contours_beyond_the_image_are_cut_off():
     grid = a_grid()
     contours = [
@@ -206,6 +370,8 @@ def test_damaged_coordinates_are_refused(values):
     structures = a_structure_set({"a": [contour]})
     with pytest.raises(InputError, match=r"damaged|no numbers"):
         read_structures(structures, a_grid())
+    with pytest.raises(InputError, match=r"damaged|no numbers"):
+        structures_of(structures)
 
 
 def test_a_structure_set_of_another_maker_keeps_its_areas():

@@ -8,14 +8,19 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from pydicom import Dataset
 
+from medloop.core.code import Code
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
+from medloop.core.structure import Contour, RoiKind, Structure
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 
 _CLOSED: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _TILT_SLICES: Final = 0.5  # a contour that leaves its slice by more is drawn in another plane
 _SAME_PLANE_SLICES: Final = 0.05
+_HALFWAY_SLICES: Final = 0.01  # a plane so little below the middle of two slices is the upper's
 _DIGITS: Final = 6  # of a pixel: what conversion to voxels and back blurs
+_GRAY: Final = (128, 128, 128)  # of structures that have no color
+_KINDS: Final = {kind.value: kind for kind in RoiKind}
 
 
 def structure_names(dataset: Dataset) -> Mapping[int, str]:
@@ -41,9 +46,11 @@ def read_structures(
 
     A voxel is inside if its center is. Contours of one structure on one plane are combined by
     exclusive or, and a contour that crosses itself by the even-odd rule, so holes may be drawn
-    as contours of their own or by a keyhole. A contour stored twice counts once. Planes between
-    slices belong to the nearest slice, which takes the plane nearest to it; slices between
-    planes stay empty. Contours beyond the image are left out.
+    as contours of their own or by a keyhole. A contour stored twice counts once, one of less
+    than three points is none. Planes between slices belong to the nearest slice (the upper one,
+    if halfway), which takes the plane nearest to it; slices between planes stay empty. Contours
+    beyond the image are left out, and so are structures in another frame of reference.
+    Structures of one name become one.
 
     Parameters
     ----------
@@ -93,18 +100,85 @@ def fill(
     return np.bitwise_xor.accumulate(toggles, axis=1)[:, :-1].astype(bool)
 
 
+def structures_of(dataset: Dataset, *, grid: Grid | None = None) -> tuple[Structure, ...]:
+    """Return every structure with its closed contours as points, none left out but empty ones.
+
+    Structures without contours are among them. `grid` is the image; with it each contour knows
+    the slice nearest to it, in or beyond the image.
+
+    Raises
+    ------
+    InputError
+        If this is no structure set, or a damaged one.
+    """
+    with quiet():
+        try:
+            return _structures(dataset, grid)
+        except DICOM_ERRORS as error:
+            raise InputError(f"structure set is damaged: {type(error).__name__}") from error
+
+
+def _structures(dataset: Dataset, grid: Grid | None) -> tuple[Structure, ...]:
+    named = structure_names(dataset)
+    drawn: dict[int, list[Dataset]] = {number: [] for number in named}
+    for item in dataset.get("ROIContourSequence") or []:
+        drawn.setdefault(int(item.ReferencedROINumber), []).append(item)
+    seen: dict[int, Dataset] = {}
+    for item in dataset.get("RTROIObservationsSequence") or []:
+        seen.setdefault(int(item.ReferencedROINumber), item)
+    structures = []
+    for number, name in named.items():
+        concept, site, kind = _observed(seen.get(number, Dataset()))
+        contours = tuple(
+            Contour(points, None if grid is None else _slice_of(_depth(grid.to_index(points))))
+            for item in drawn[number]
+            for points in _closed(item)
+        )
+        color = _color(drawn[number])
+        structures.append(Structure(number, name, contours, color, kind, concept, site))
+    return tuple(structures)
+
+
+def _observed(item: Dataset) -> tuple[Code | None, Code | None, RoiKind]:
+    """Read concept, site (or side) and kind of a structure."""
+    concept = next(iter(item.get("RTROIIdentificationCodeSequence") or []), Dataset())
+    sites = item.get("AnatomicRegionSequence") or []
+    sides = concept.get("SegmentedPropertyTypeModifierCodeSequence") or []
+    site = next(iter([*sites, *sides]), Dataset())
+    kind = _KINDS.get(str(item.get("RTROIInterpretedType") or "").strip(), RoiKind.OTHER)
+    return _code(concept), _code(site), kind
+
+
+def _code(item: Dataset) -> Code | None:
+    kinds = ("CodeValue", "LongCodeValue", "URNCodeValue")
+    value = next((str(item[kind].value) for kind in kinds if item.get(kind)), "")
+    if not value:
+        return None
+    return Code(
+        str(item.get("CodingSchemeDesignator", "")), value, str(item.get("CodeMeaning", ""))
+    )
+
+
+def _color(items: Sequence[Dataset]) -> tuple[int, int, int]:
+    for item in items:
+        values = item.get("ROIDisplayColor") or []
+        if len(values) == 3:
+            red, green, blue = (min(max(int(v), 0), 255) for v in values)
+            return red, green, blue
+    return _GRAY
+
+
 def _read(
     dataset: Dataset, grid: Grid, names: Sequence[str]
 ) -> Mapping[str, Bool[ndarray, "k j i"]]:
-    named = structure_names(dataset)
-    _check_frame(dataset, grid)
+    named = _in_frame(dataset, grid)
     missing = [name for name in names if name not in named.values()]
     if missing:
         raise InputError(f"the structure set has no structure {missing[0]!r}")
     masks: dict[str, Bool[ndarray, "k j i"]] = {}
     for item in dataset.get("ROIContourSequence") or []:
         name = named.get(int(item.ReferencedROINumber), "")
-        contours = _contours(item, grid)
+        contours = [grid.to_index(points) for points in _closed(item)]
         if name and (name in names if names else contours):
             masks[name] = masks.get(name, False) | _fill_volume(contours, grid, name)
     for name in names:
@@ -112,27 +186,43 @@ def _read(
     return masks
 
 
-def _check_frame(dataset: Dataset, grid: Grid) -> None:
+def _in_frame(dataset: Dataset, grid: Grid) -> Mapping[int, str]:
+    """Return the names of the structures that are in the grid's frame, or in none stated."""
+    named = structure_names(dataset)
+    if not grid.frame_of_reference:
+        return named
     frames = {
-        str(item.get("ReferencedFrameOfReferenceUID", ""))
+        int(item.ROINumber): str(item.get("ReferencedFrameOfReferenceUID", ""))
         for item in dataset.StructureSetROISequence
-    } - {""}
-    if grid.frame_of_reference and frames and grid.frame_of_reference not in frames:
+    }
+    here = {n: name for n, name in named.items() if frames[n] in ("", grid.frame_of_reference)}
+    if named and not here:
         raise InputError("the structure set belongs to another frame of reference")
+    return here
 
 
-def _contours(item: Dataset, grid: Grid) -> list[Float[ndarray, "_ 3"]]:
-    """Return the closed contours as voxel indices (k, j, i), each once."""
+def _closed(item: Dataset) -> list[Float[ndarray, "_ 3"]]:
+    """Return the closed contours of three points or more, in LPS mm, each once."""
     found: dict[bytes, Float[ndarray, "_ 3"]] = {}
     for contour in item.get("ContourSequence") or []:
-        if contour.get("ContourGeometricType") not in _CLOSED or "ContourData" not in contour:
+        if contour.get("ContourGeometricType") not in _CLOSED or not contour.get("ContourData"):
             continue
         points_mm = np.array(contour.ContourData, dtype=float).reshape(-1, 3)
         if not np.isfinite(points_mm).all():
             raise InputError("a contour holds coordinates that are no numbers")
+        if len(points_mm) > 1 and (points_mm[0] == points_mm[-1]).all():
+            points_mm = points_mm[:-1]  # some repeat the first point
         if len(points_mm) >= 3:
-            found.setdefault(points_mm.tobytes(), grid.to_index(points_mm))
+            found.setdefault(points_mm.tobytes(), points_mm)
     return list(found.values())
+
+
+def _depth(index: Float[ndarray, "_ 3"]) -> float:
+    return float(index[:, 0].mean())
+
+
+def _slice_of(depth: float) -> int:
+    return int(np.floor(depth + 0.5 + _HALFWAY_SLICES))
 
 
 def _fill_volume(
@@ -141,7 +231,7 @@ def _fill_volume(
     mask = np.zeros(grid.shape, bool)
     nearest: dict[int, float] = {}
     for depth, plane in _planes(contours, name):
-        k = int(np.floor(depth + 0.5))
+        k = _slice_of(depth)
         away = abs(depth - k)
         if 0 <= k < grid.shape[0] and away < nearest.get(k, np.inf):
             nearest[k] = away
@@ -154,8 +244,8 @@ def _planes(
 ) -> list[tuple[float, list[Float[ndarray, "_ 3"]]]]:
     """Group contours by the plane they lie on; depths are in slices."""
     planes: list[tuple[float, list[Float[ndarray, "_ 3"]]]] = []
-    for points in sorted(contours, key=lambda points: float(points[:, 0].mean())):
-        depth = float(points[:, 0].mean())
+    for points in sorted(contours, key=_depth):
+        depth = _depth(points)
         spread = float(np.ptp(points[:, 0]))
         if spread > _TILT_SLICES:
             raise InputError(
