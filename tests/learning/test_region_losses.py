@@ -14,6 +14,7 @@ from medloop.learning.region_losses import (  # noqa: E402
     focal,
     focal_tversky,
     generalized_dice,
+    merged,
     over_levels,
     tversky,
 )
@@ -203,3 +204,28 @@ def test_under_autocast_overlaps_are_taken_in_full_precision():
         half = dice_and_entropy(logits.bfloat16(), labels)
     assert half.dtype == torch.float32
     torch.testing.assert_close(half, dice_and_entropy(logits, labels), rtol=0.01, atol=0)
+
+
+def test_a_class_nobody_drew_shares_its_probability_with_the_background():
+    logits = some_logits(2, 4, 3, 5)
+    known = torch.tensor([[True, True, False, True], [True, True, True, True]])
+    shares = torch.softmax(merged(logits, known), dim=1)
+    before = torch.softmax(logits, dim=1)
+    torch.testing.assert_close(shares[0, 0], before[0, 0] + before[0, 2])
+    assert (shares[0, 2] == 0).all()
+    torch.testing.assert_close(shares[0, [1, 3]], before[0, [1, 3]])
+    torch.testing.assert_close(shares[1], before[1])
+
+
+def test_a_network_is_free_to_find_what_nobody_drew():
+    truth = torch.zeros(1, 2, 2, dtype=torch.int64)
+    known = torch.tensor([[True, True, False]])
+    nothing, found = torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, 2)
+    nothing[:, 0] = found[:, 2] = 5.0
+    found.requires_grad_()
+    same = [dice_and_entropy(merged(each, known), truth) for each in (nothing, found)]
+    torch.testing.assert_close(*same)
+    same[1].backward()
+    assert torch.isfinite(found.grad).all()
+    assert (found.grad[:, 2].abs() < 0.01).all()
+    assert dice_and_entropy(found, truth) > same[1] + 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
 from medloop.models.architecture import unet
-from medloop.models.segment import prepare, scale, segment
+from medloop.models.segment import prepare, probabilities, scale, segment
 from medloop.models.segmentation_plan import (
     PICTURES,
     Intensity,
@@ -116,6 +116,31 @@ def test_windows_are_blended_as_monai_does():
     np.testing.assert_allclose(ours, theirs[0].numpy(), atol=2e-3)
 
 
+class Sides:
+    """A network that calls what is bright 1 in the lower half of the last axis, 2 beyond."""
+
+    def run(self, x_BCHW):  # noqa: N803
+        bright = x_BCHW[:, 0] > 0
+        upper = np.broadcast_to(np.arange(bright.shape[-1]) >= 8, bright.shape)
+        parts = [~bright, bright & ~upper, bright & upper]
+        return {"probability": np.stack(parts, axis=1).astype(np.float32)}
+
+
+def test_a_mirror_images_right_and_left_are_exchanged_back():
+    plan = replace(PLAN, classes=("right", "left"), patch=(4, 4, 16), flips=(2,))
+    plan = replace(plan, exchanged=((1, 2),))
+    image = np.zeros((1, 4, 4, 16))
+    image[..., 2:4] = image[..., 11:15] = 200
+    grid = a_grid((4, 4, 16), (1, 1, 1))
+    sides = np.where(np.arange(16) < 8, 1, 2) * (image[0] > 0)
+    both = probabilities(Sides(), prepare(image, grid, plan), plan)
+    assert np.array_equal(both.argmax(axis=0), sides)
+    assert set(np.unique(both)) == {0, 1}
+    mixed = replace(plan, exchanged=())
+    unsure = probabilities(Sides(), prepare(image, grid, mixed), mixed)
+    assert set(np.unique(unsure)) == {0, 0.5, 1}
+
+
 def test_own_mean_and_deviation_leave_the_cut_away_out():
     channel = np.zeros((4, 10), np.float32)
     channel[1:3] = np.arange(20).reshape(2, 10) + 100
@@ -142,5 +167,9 @@ def test_a_plan_is_read_as_it_was_written():
         segmentation_plan_from(raw | {"frame": "ras"})
     with pytest.raises(InputError, match="is not a plan: KeyError"):
         segmentation_plan_from({})
+    with pytest.raises(InputError, match=r"exchanges labels \[1, 2\] of 1"):
+        segmentation_plan_from(raw | {"exchanged": [[1, 2]]})
+    del raw["exchanged"]  # as earlier versions wrote it
+    assert segmentation_plan_from(raw) == PLAN
     with pytest.raises(InputError, match="scales 0 of 1 channels"):
         segmentation_plan_from(raw | {"intensities": []})

@@ -191,8 +191,49 @@ LUNG_NODULES = Purpose(
     classes={"nodule": "pulmonary nodule of 3 mm or more"},
 )
 
+HEAD_NECK_OARS = Purpose(
+    title="Organs at risk of the head and neck on planning CT",
+    intended_use=(
+        "Contours of brainstem, spinal cord, parotids, oesophagus, larynx and mandible on"
+        " planning CT of the head and neck, as a first draft that a radiation oncologist"
+        " corrects and approves, organ by organ."
+    ),
+    not_for=(
+        "treatment planning without a physician's review of every contour",
+        "target volumes: they are a physician's decision",
+        "children; patients after resection or reconstruction; CT of other regions; MR",
+        "measuring the dose of organs smaller than some voxels of 4 mm",
+    ),
+    training_data=(
+        "OpenKBP (Babier 2021, MIT), 100 patients of the training part: planning CT reduced to"
+        " about 3.9 x 3.9 x 2.5 mm, treated for cancer of the oropharynx; contours of several"
+        " hospitals, drawn for treatment; where an organ was not drawn nothing is known of it"
+    ),
+    cases=100,
+    license="Apache-2.0 (weights); data MIT",
+    limits=(
+        "learned from voxels of 3.9 mm: a contour is no surer than 1 to 2 mm, on finer CT, too",
+        "much of the CT beyond the region of dose was left out by the publisher, down to the"
+        " spinal cord alone: figures of the cord and oesophagus are flattered by that; on"
+        " complete CT they were not measured",
+        "the oesophagus was drawn in 28 patients, the larynx in 46",
+        "contours follow several hospitals' habits; how far the cord and the oesophagus were"
+        " drawn differs",
+    ),
+    classes={
+        "brainstem": "label 1",
+        "spinal cord": "label 2",
+        "right parotid": "label 3",
+        "left parotid": "label 4",
+        "oesophagus": "label 5",
+        "larynx": "label 6",
+        "mandible": "label 7",
+    },
+)
+
 PURPOSES: Mapping[str, Purpose] = {
     "lung_nodules": LUNG_NODULES,
+    "head_neck_oars": HEAD_NECK_OARS,
     "hippocampus": HIPPOCAMPUS,
     "retina_grading": RETINA_GRADING,
     "retina_lesions": RETINA_LESIONS,

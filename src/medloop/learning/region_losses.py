@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_NEVER = -1e4  # logit of what is not asked for: finite, so that 0 times it is 0
 _SMOOTH = 1e-5  # keeps overlaps finite where a class is absent from truth and prediction
 
 
@@ -122,6 +123,21 @@ def dice_and_entropy(
     """Twice the mix of Dice and cross-entropy; at `share` 0.5 their sum, as in nnU-Net."""
     overlap, cost = dice(logits_BCS, truth, counted), entropy(logits_BCS, truth, counted)
     return 2 * (share * overlap + (1 - share) * cost)
+
+
+def merged(logits_BCS: Tensor, known_BC: Tensor) -> Tensor:
+    """Count classes that were not drawn in a sample as its background (Shi 2021).
+
+    Voxels of an organ that nobody drew are labelled background; the probability of both is one,
+    so that the network is free to tell them apart. `known_BC` is False for such a class.
+    """
+    shape = (*known_BC.shape, *[1] * (logits_BCS.ndim - 2))
+    known = known_BC.reshape(shape).to(logits_BCS.device)
+    logits = logits_BCS.float()
+    nowhere = torch.full_like(logits[:, :1], _NEVER)
+    rest = torch.where(known, nowhere, logits)
+    ground = torch.logsumexp(torch.cat([logits[:, :1], rest[:, 1:]], 1), 1, keepdim=True)
+    return torch.cat([ground, torch.where(known, logits, nowhere)[:, 1:]], 1)
 
 
 def over_levels(loss: Loss, logits: Sequence[Tensor], truth: Tensor) -> Tensor:

@@ -12,7 +12,12 @@ from medloop.core.geometry import Grid
 from medloop.imaging.orientation import Turn, turn_of, upright_grid
 from medloop.imaging.resample import resize
 from medloop.models.predict import Predictor
-from medloop.models.segmentation_plan import PICTURES, Intensity, SegmentationPlan
+from medloop.models.segmentation_plan import (
+    PICTURES,
+    Intensity,
+    SegmentationPlan,
+    order_mirrored,
+)
 from medloop.models.window import slide
 
 _SLAB = 16  # slices whose probabilities are on the image's grid at one time
@@ -102,7 +107,12 @@ def probabilities(
 ) -> Float32[ndarray, " n *s"]:
     """Probability of background and each class, on the prepared grid."""
     return slide(
-        predictor, prepared.array, patch=plan.patch, overlap=plan.overlap, flips=plan.flips
+        predictor,
+        prepared.array,
+        patch=plan.patch,
+        overlap=plan.overlap,
+        flips=plan.flips,
+        order=order_mirrored(plan) if plan.exchanged else None,
     )
 
 

@@ -52,6 +52,8 @@ class SegmentationPlan:
     flips
         Axes of the input (0 is the first) along which a mirrored image is answered too; the
         answer is the mean over all combinations.
+    exchanged
+        Pairs of labels that are each other's mirror image, such as a right and a left organ.
     """
 
     channels: tuple[str, ...]
@@ -62,12 +64,21 @@ class SegmentationPlan:
     architecture: Architecture
     overlap: float = 0.5
     flips: tuple[int, ...] = ()
+    exchanged: tuple[tuple[int, int], ...] = ()
     frame: str = VOLUMES
     task: Task = Task.SEGMENTATION
 
     def to_json(self) -> str:
         """Write as JSON."""
         return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def order_mirrored(plan: SegmentationPlan) -> tuple[int, ...]:
+    """Which label, 0 to the last, each label has in a mirror image."""
+    order = list(range(len(plan.classes) + 1))
+    for a, b in plan.exchanged:
+        order[a], order[b] = b, a
+    return tuple(order)
 
 
 def segmentation_plan_from(raw: Mapping[str, Any]) -> SegmentationPlan:
@@ -88,6 +99,7 @@ def segmentation_plan_from(raw: Mapping[str, Any]) -> SegmentationPlan:
             architecture=architecture_from(raw["architecture"]),
             overlap=float(raw["overlap"]),
             flips=tuple(int(axis) for axis in raw["flips"]),
+            exchanged=tuple((int(a), int(b)) for a, b in raw.get("exchanged", ())),
             frame=str(raw["frame"]),
         )
     except (KeyError, TypeError, ValueError) as why:
@@ -97,6 +109,10 @@ def segmentation_plan_from(raw: Mapping[str, Any]) -> SegmentationPlan:
     axes = 3 if plan.frame == VOLUMES else 2
     if len(plan.patch) != axes or len(plan.spacing_mm) != (axes if axes == 3 else 0):
         raise InputError(f"plan.json is for {axes} axes, its patch has {len(plan.patch)}")
+    labels = [label for pair in plan.exchanged for label in pair]
+    known = set(range(1, len(plan.classes) + 1))
+    if len(set(labels)) < len(labels) or not set(labels) <= known:
+        raise InputError(f"plan.json exchanges labels {labels} of {len(plan.classes)}")
     if len(plan.intensities) != len(plan.channels):
         raise InputError(
             f"plan.json scales {len(plan.intensities)} of {len(plan.channels)} channels"

@@ -20,13 +20,14 @@ def slide(
     patch: tuple[int, ...],
     overlap: float = 0.5,
     flips: tuple[int, ...] = (),
+    order: tuple[int, ...] | None = None,
 ) -> Float32[ndarray, " n *s"]:
     """Probability of each class at each voxel.
 
     Windows of `patch` overlap by a share of their side and are blended by a Gaussian about
     their middle, as in nnU-Net (Isensee 2021); what is smaller than a window is padded with 0,
     the mean of a scaled image. `flips` are axes (0 is the first of `s`) along which mirror
-    images are answered too.
+    images are answered too; where these show one class as another, `order` says which.
     """
     size = image.shape[1:]
     missing = [max(side - have, 0) for side, have in zip(patch, size, strict=True)]
@@ -37,7 +38,7 @@ def slide(
     norm = np.zeros(padded.shape[1:], np.float32)
     for start in starts(padded.shape[1:], patch, overlap):
         place = tuple(slice(s, s + side) for s, side in zip(start, patch, strict=True))
-        answer = _answer(predictor, padded[(slice(None), *place)], flips)
+        answer = _answer(predictor, padded[(slice(None), *place)], flips, order)
         if total is None:
             total = np.zeros((len(answer), *padded.shape[1:]), np.float32)
         total[(slice(None), *place)] += answer * weight
@@ -49,13 +50,18 @@ def slide(
 
 
 def _answer(
-    predictor: Predictor, window: Float32[ndarray, " c *p"], flips: tuple[int, ...]
+    predictor: Predictor,
+    window: Float32[ndarray, " c *p"],
+    flips: tuple[int, ...],
+    order: tuple[int, ...] | None,
 ) -> Float32[ndarray, " n *p"]:
     answers = []
     for flipped in mirrored(flips):
         axes = tuple(1 + axis for axis in flipped)
         x = np.ascontiguousarray(np.flip(window, axes), np.float32)[None]
-        answers.append(np.flip(predictor.run(x)["probability"][0], axes))
+        answer = np.flip(predictor.run(x)["probability"][0], axes)
+        is_exchanged = order is not None and len(flipped) % 2 == 1
+        answers.append(answer[list(order)] if is_exchanged and order else answer)
     return np.asarray(np.mean(answers, axis=0), np.float32)
 
 

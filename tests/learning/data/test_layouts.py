@@ -32,6 +32,20 @@ from tests.learning.data.layouts import (
 BOX = {"image_id": 0, "category_id": 7, "bbox": [2, 3, 4, 5]}
 
 
+def an_openkbp(root, count=2):
+    """Write patients' folders; patient 0 has the cord and mandible, and a target volume."""
+    for n in range(count):
+        bits = np.zeros((4, 5, 6), np.uint16)
+        bits[1, 1, 1:3] = 1 << 1
+        bits[1, 1, 2] |= 1 << 6  # overlaps the cord
+        bits[2, 2, 2] = 1 << 9
+        folder = root / f"pt_{n}"
+        folder.mkdir(parents=True)
+        save_nifti(noise(n, shape=(4, 5, 6)).astype(np.int16), folder / "ct.nii.gz")
+        save_nifti(bits, folder / "structures.nii.gz")
+    return root
+
+
 def names(dataset):
     return [case.name for case in dataset.cases]
 
@@ -330,3 +344,18 @@ def test_a_description_says_in_words_what_was_recognized(tmp_path):
         "d: nnU-Net raw data, version 2; segmentation, 3 cases (3 labelled), 3-D,"
         " channels T1, T2; classes 1 core, 2 edema"
     )
+
+
+def test_openkbps_organs_are_bits_and_its_targets_are_left_out(tmp_path):
+    found = open_dataset(an_openkbp(tmp_path / "kbp"))
+    assert (found.layout, found.task, found.kind) == ("OpenKBP", Task.SEGMENTATION, Kind.SOLID)
+    assert found.channels == ("CT",)
+    assert found.is_partial
+    assert found.blank == -1024
+    assert list(found.classes)[1] == "spinal cord"
+    assert names(found) == ["pt_0", "pt_1"]
+    mask = read_mask(found.cases[0], read_image(found.cases[0]))
+    assert mask[1, 1, 1] == 2
+    assert mask[1, 1, 2] == 7  # the later of two
+    assert np.count_nonzero(mask) == 2
+    assert check(found) == ()

@@ -15,8 +15,9 @@ from medloop.core.errors import InputError
 from medloop.evaluation.overlap import overlaps
 from medloop.files.nifti import write_nifti
 from medloop.learning.opening import DataProblemsError
-from medloop.learning.segmentation.batches import PatchBatches, prepare_case
+from medloop.learning.segmentation.batches import PatchBatches
 from medloop.learning.segmentation.opening import open_segmentation, plan_segmentation
+from medloop.learning.segmentation.prepared import prepare_case
 from medloop.learning.train import Order, train
 from medloop.models.bundle import load_bundle
 from medloop.models.predict import open_predictor

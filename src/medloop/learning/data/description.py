@@ -56,6 +56,17 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True)
+class Bits:
+    """Whole numbers whose bits are structures; `values` maps a bit to the value of a class.
+
+    Where structures overlap, the class that stands later in `values` wins.
+    """
+
+    path: Path
+    values: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class DicomSegmentation:
     """A DICOM SEG; `numbers` maps a segment number in the file to the value of a class."""
 
@@ -120,7 +131,7 @@ class Balls:
     balls: tuple[Ball, ...]
 
 
-Label = Mask | DicomSegmentation | Contours | Grades | Shapes | Balls
+Label = Mask | Bits | DicomSegmentation | Contours | Grades | Shapes | Balls
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +182,10 @@ class Dataset:
         Names of the findings, or scales, where a label holds several values.
     remarks
         What was guessed or left out when the folder was read, a line each.
+    is_partial
+        Whether a class that a mask lacks was not drawn, rather than is absent.
+    blank
+        Value of voxels of an image that its publisher left out.
     """
 
     name: str
@@ -183,6 +198,8 @@ class Dataset:
     ignored: int | None = None
     findings: tuple[str, ...] = ()
     remarks: tuple[str, ...] = field(default=())
+    is_partial: bool = False
+    blank: float | None = None
 
     @property
     def kind(self) -> Kind:

@@ -17,6 +17,7 @@ from medloop.dicom.read_results import read_segmentation
 from medloop.dicom.read_rtstruct import read_structures
 from medloop.learning.data.description import (
     Balls,
+    Bits,
     CaseSource,
     Contours,
     DicomSegmentation,
@@ -49,12 +50,13 @@ def read_mask(case: CaseSource, image: Image) -> Integer[ndarray, "*space"]:
     """
     label = case.label
     shape = image.array.shape[1:]
-    if isinstance(label, Mask):
+    if isinstance(label, Mask | Bits):
         array, grid = read_grid_array(label.path)
         reason = apart(image.grid, grid, shape, array.shape)
         if reason:
             raise InputError(f"{reason} of the image")
-        return _whole(array)
+        whole = _whole(array)
+        return whole if isinstance(label, Mask) else _of_bits(whole, label)
     if isinstance(label, Shapes):
         return _painted(label, (shape[-2], shape[-1]))
     if image.grid is not None and isinstance(label, DicomSegmentation | Contours):
@@ -101,6 +103,13 @@ def _whole(array: ndarray) -> Integer[ndarray, "*space"]:
         off = int(np.count_nonzero(rounded != array))
         raise InputError(f"mask holds {off} values that are no whole numbers")
     return rounded.astype(np.int32)
+
+
+def _of_bits(stored: Integer[ndarray, "*space"], label: Bits) -> Integer[ndarray, "*space"]:
+    array = np.zeros(stored.shape, np.int32)
+    for bit, value in label.values.items():
+        array[(stored >> bit) & 1 == 1] = value
+    return array
 
 
 def _of_dicom(label: DicomSegmentation | Contours, grid: Grid) -> Integer[ndarray, "k j i"]:

@@ -12,12 +12,13 @@ from medloop.learning.data.listing import read_json
 from medloop.learning.data.luna import COLUMNS, read_luna
 from medloop.learning.data.medmnist import read_medmnist
 from medloop.learning.data.nnunet import read_nnunet
+from medloop.learning.data.openkbp import is_openkbp, read_openkbp
 from medloop.learning.data.table import read_table
 
 _KNOWN = (
     "nnU-Net raw (imagesTr, dataset.json), Medical Segmentation Decathlon (dataset.json),"
     " a table (.csv with image, label), LUNA's table, COCO (.json), MedMNIST (.npz),"
-    " images beside labels or masks, a folder a class, DICOM with SEG or RTSTRUCT"
+    " images beside labels or masks, a folder a class, OpenKBP, DICOM with SEG or RTSTRUCT"
 )
 
 
@@ -87,6 +88,8 @@ def _is_decisive(path: Path) -> bool:
 
 
 def _by_files(path: Path) -> Dataset:
+    if is_openkbp(path):
+        return read_openkbp(path)
     packed = sorted(path.glob("*.npz"))
     if len(packed) == 1:
         return read_medmnist(packed[0])

@@ -16,10 +16,9 @@ from medloop.core.errors import InputError
 from medloop.learning.data.description import (
     TEST,
     Balls,
+    Bits,
     CaseSource,
-    Contours,
     Dataset,
-    DicomSegmentation,
     Grades,
     Kind,
     Mask,
@@ -210,11 +209,9 @@ def _label(
     if isinstance(label, Grades):
         problems = _grade_problems(case, label, rules)
         return digest_of(np.array(label.values)), dict.fromkeys(label.values, 1), problems
-    path = (
-        label.path if isinstance(label, Mask | DicomSegmentation | Contours) else label.source
-    )
+    path = label.source if isinstance(label, Balls | Shapes) else label.path
     file = file_of(case, rules.root, path)
-    where = file if isinstance(label, Mask) else f"{file} ({case.name})"
+    where = file if isinstance(label, Mask | Bits) else f"{file} ({case.name})"
     try:
         if isinstance(label, Balls | Shapes) and rules.task is Task.DETECTION:
             return _objects(read_boxes(case, image), image, where, rules)

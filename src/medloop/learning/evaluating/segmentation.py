@@ -17,7 +17,7 @@ from medloop.learning.data.labels import read_mask
 from medloop.learning.data.pixels import Image, read_image
 from medloop.learning.evaluating.blocks import BOOTSTRAP, CaseTable, Row
 from medloop.learning.evaluating.cases import Chosen, Count, fitted
-from medloop.learning.segmentation.fingerprint import class_labels
+from medloop.learning.segmentation.fingerprint import class_labels, drawn_in
 from medloop.models.predict import Predictor
 from medloop.models.segment import segment
 from medloop.models.segmentation_plan import SegmentationPlan
@@ -75,7 +75,9 @@ def run(
         try:
             truth, found, image = labelled(plan, predictor, chosen.dataset, case, numbers)
             spacing = image.grid.spacing_mm if image.grid else (1.0, 1.0)
-            rows.append(measure(truth, found, spacing, len(numbers)))
+            row = measure(truth, found, spacing, len(numbers))
+            drawn = drawn_in(chosen.dataset, truth)
+            rows.append({k: _where(drawn, values) for k, values in row.items()})
         except InputError as why:
             unreadable[n] = str(why)
         report(n + 1, len(chosen.cases))
@@ -240,6 +242,11 @@ def _mean(values: Float[ndarray, "n m"], axis: int) -> Float[ndarray, " m"]:
     total = np.where(known, values, 0).sum(axis=axis)
     count = known.sum(axis=axis)
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def _where(drawn: Sequence[bool], values: Sequence[float]) -> list[float]:
+    """Leave out classes that nobody drew in a case."""
+    return [v if is_drawn else np.nan for is_drawn, v in zip(drawn, values, strict=True)]
 
 
 def _finite(value: float) -> float:

@@ -111,6 +111,12 @@ def class_labels(dataset: Dataset, mask: Integer[ndarray, "*s"]) -> Integer[ndar
     return out
 
 
+def drawn_in(dataset: Dataset, labels: Integer[ndarray, "*s"]) -> tuple[bool, ...]:
+    """Which classes somebody drew in a case, by its labels of `class_labels`."""
+    numbers = range(1, len(dataset.classes) + 1)
+    return tuple(not dataset.is_partial or bool((labels == n).any()) for n in numbers)
+
+
 def upright_size(image: Image) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Shape and spacing in mm of an image turned upright; a picture has no spacing."""
     if image.grid is None:

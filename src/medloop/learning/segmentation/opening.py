@@ -8,6 +8,7 @@ from typing import Any
 from medloop.core.errors import InputError
 from medloop.learning.affordable import affordable
 from medloop.learning.data.description import CaseSource, Dataset, Task
+from medloop.learning.data.openkbp import ORGANS
 from medloop.learning.data.survey import Problem
 from medloop.learning.opening import (
     Count,
@@ -22,9 +23,9 @@ from medloop.learning.opening import (
     sides,
 )
 from medloop.learning.recipes import overruled
-from medloop.learning.segmentation.batches import load_cases
 from medloop.learning.segmentation.fingerprint import Fingerprint, fingerprint
 from medloop.learning.segmentation.planning import Budget, Wanted, plan_for
+from medloop.learning.segmentation.prepared import load_cases
 from medloop.learning.segmentation.recipe import ALL, SegmentationRecipe
 from medloop.learning.segmentation.task import SegmentationTask
 from medloop.models.architecture import Kind, Norm
@@ -33,15 +34,31 @@ from medloop.models.segmentation_plan import SegmentationPlan
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the data of a recipe do not say of themselves, and how long it trains."""
+    """What the data of a recipe do not say of themselves, and the settings it trains with."""
 
     channels: tuple[str, ...]
     classes: tuple[str, ...]
-    epochs: int
+    settings: Mapping[str, str]
 
 
 KNOWN: Mapping[str, Known] = {
-    "hippocampus": Known(("T1",), ("anterior", "posterior"), epochs=30),
+    "hippocampus": Known(("T1",), ("anterior", "posterior"), {"epochs": "30"}),
+    "head_neck_oars": Known(
+        ("CT",),
+        ORGANS,
+        {
+            "spacing_mm": "2.5x3.9x3.9",
+            "patch": "64x64x64",
+            "mirror": "2",
+            "exchanged": "3-4",
+            "flips": "",
+            "filled": "0.4",
+            "hidden": "0.1",
+            "batch": "2",
+            "foreground": "0.8",
+            "epochs": "30",
+        },
+    ),
 }
 RECIPES = ("segmentation", *KNOWN)
 
@@ -70,7 +87,8 @@ def plan_segmentation(
     `settings` overrules fields of the recipe, and of its plan: ``patch`` (``40x56x40``),
     ``spacing_mm`` (``1x1x3``), ``voxels`` and ``width`` (of the budget), ``kind`` and ``norm``
     (of the network), ``flips`` (``0,2``: mirror images that are answered; those of ``mirror``
-    where it is given) and ``overlap``.
+    where it is given), ``exchanged`` (``3-4``: labels that are each other's mirror image) and
+    ``overlap``.
 
     Raises
     ------
@@ -82,11 +100,10 @@ def plan_segmentation(
     dataset = _named(name, recognized(data, Task.SEGMENTATION))
     facts, problems = checked(dataset, report)
     seen = fingerprint(dataset, dataset.trainable, report=report)
+    settings = {**(KNOWN[name].settings if name in KNOWN else {}), **settings}
     asked, rest = divided(settings, _PLAN_KEYS)
     asked = _answered_as_shown(settings.get("mirror", ALL)) | asked
     recipe = SegmentationRecipe(name, _plan(seen, asked))
-    if name in KNOWN:
-        recipe = replace(recipe, epochs=KNOWN[name].epochs)
     recipe = overruled(recipe, rest, also=tuple(_PLAN_KEYS))
     _mirrored(recipe)
     recipe = affordable(recipe, lambda most: _plan(seen, asked | {"voxels": most}))
@@ -149,6 +166,12 @@ def _plan(seen: Fingerprint, asked: Mapping[str, Any]) -> SegmentationPlan:
         raise InputError(f"no plan: {why}") from why
 
 
+def _pairs(text: str) -> tuple[tuple[int, int], ...]:
+    """Read ``3-4,5-6``."""
+    read = [tuple(int(n) for n in pair.split("-")) for pair in text.split(",") if pair.strip()]
+    return tuple((a, b) for a, b in read)
+
+
 _PLAN_KEYS: Readers = {
     "patch": sides,
     "spacing_mm": numbers,
@@ -157,5 +180,6 @@ _PLAN_KEYS: Readers = {
     "kind": Kind,
     "norm": Norm,
     "flips": axes,
+    "exchanged": _pairs,
     "overlap": float,
 }

@@ -37,6 +37,10 @@ class SegmentationRecipe:
         and the plan where these ask for more.
     folds, of_folds, final, ship
         As in `recipes.Recipe`.
+    filled
+        Share of patches whose voxels that the publisher left out come from another patient.
+    hidden
+        Share of patches of which a part beyond a slice is left out, as scans end somewhere.
     """
 
     name: str
@@ -61,3 +65,5 @@ class SegmentationRecipe:
     minutes: float = 0.0
     memory_gb: float = 0.0
     mirror: str = ALL
+    filled: float = 0.0
+    hidden: float = 0.0

@@ -21,14 +21,16 @@ from medloop.learning.export import export_segmenters
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches
 from medloop.learning.opening import axes, names_of, purpose_for, require_folds
-from medloop.learning.region_losses import Counted, dice_and_entropy, over_levels
-from medloop.learning.segmentation.batches import PatchBatches, PreparedCase
-from medloop.learning.segmentation.fingerprint import class_labels
+from medloop.learning.region_losses import Counted, dice_and_entropy, merged, over_levels
+from medloop.learning.segmentation.batches import PatchBatches
+from medloop.learning.segmentation.fingerprint import class_labels, drawn_in
 from medloop.learning.segmentation.planning import in_words
+from medloop.learning.segmentation.prepared import PreparedCase
 from medloop.learning.segmentation.recipe import ALL, SegmentationRecipe
+from medloop.learning.segmentation.surroundings import Surroundings
 from medloop.learning.torch_predictor import TorchPredictor
 from medloop.models.networks.build import build
-from medloop.models.segment import labels_of, prepare, probabilities
+from medloop.models.segment import labels_of, prepare, probabilities, scale
 from medloop.models.segmentation_plan import SegmentationPlan
 
 _COUNTED = Counted(ignore=-1, over_batch=True)
@@ -82,15 +84,26 @@ class SegmentationTask:
             recipe.batch,
             recipe.steps,
             recipe.foreground,
+            Surroundings(recipe.filled, recipe.hidden),
+            self.dataset.is_partial,
+            self._outside(),
         )
         return made, recipe.steps
 
+    def _outside(self) -> float:
+        """Scaled value beyond an image's border: what was left out is left out there, too."""
+        if self.dataset.blank is None:
+            return 0.0
+        blank = np.full((1, 1), self.dataset.blank, np.float32)
+        return float(scale(blank, self.recipe.plan.intensities[0])[0, 0])
+
     def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
         """Return the loss of one batch, over all supervised levels."""
-        x, labels = batch
+        x, labels, *known = batch
         answer = model(x)
         levels = answer if isinstance(answer, tuple) else (answer,)
-        return over_levels(_loss, [level.float() for level in levels], labels)
+        asked = [merged(each, known[0]) if known else each.float() for each in levels]
+        return over_levels(_loss, asked, labels)
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Measure held-out cases on their own grids."""
@@ -109,7 +122,12 @@ class SegmentationTask:
         truth = class_labels(self.dataset, read_mask(source, image))
         found = np.where(truth < 0, 0, found)
         spacing = image.grid.spacing_mm if image.grid else (1.0, 1.0)
-        return measure_labels(np.maximum(truth, 0), found, spacing, len(plan.classes))
+        rows = measure_labels(np.maximum(truth, 0), found, spacing, len(plan.classes))
+        drawn = drawn_in(self.dataset, truth)
+        return {
+            key: [v if is_drawn else None for v, is_drawn in zip(row, drawn, strict=True)]
+            for key, row in rows.items()
+        }
 
     def judge(
         self, predictions: Sequence[Predictions], rng: np.random.Generator
