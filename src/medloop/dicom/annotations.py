@@ -69,7 +69,8 @@ def read_annotation(path: Path) -> Annotation | None:
 
 def segment_value(segment: pydicom.Dataset) -> int:
     """Return the value of a segment in the labels that `read_segmentation` returns."""
-    tracked = _LABEL.fullmatch(str(segment.get("TrackingID", "")))
+    told = (str(segment.get(name, "")) for name in ("SegmentDescription", "TrackingID"))
+    tracked = next(filter(None, map(_LABEL.fullmatch, told)), None)
     return int(tracked[1]) if tracked else int(segment.SegmentNumber)
 
 

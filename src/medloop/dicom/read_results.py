@@ -13,6 +13,7 @@ from medloop.core.errors import InputError
 from medloop.core.finding import Assessment, Box, Finding, Measurement
 from medloop.core.geometry import Grid
 from medloop.core.image import LabelMap, Segment
+from medloop.dicom.annotations import segment_value
 from medloop.dicom.cielab import to_srgb
 from medloop.dicom.codes import CONCEPTS, NO, PRIVATE, PROBABILITY, SCALES, YES
 from medloop.dicom.write.groups import (
@@ -22,6 +23,7 @@ from medloop.dicom.write.groups import (
     COMMENT,
     FINDING,
     GROUP,
+    LABEL,
     SITE,
     TRACKING,
 )
@@ -96,7 +98,8 @@ def _finding(items: Sequence[Dataset], tracking: str) -> Finding:
         for item in numbers
         if (concept := _concept(item)) is not None and not _is(item, PROBABILITY)
     ]
-    label = _LABEL.fullmatch(tracking)
+    named = next((i.TextValue for i in items if _is(i, LABEL)), tracking)
+    label = _LABEL.fullmatch(named)
     flat, center_mm, box = _places(items)
     return Finding(
         _code(coded["CODE"].ConceptCodeSequence[0]),
@@ -220,7 +223,6 @@ def read_segmentation(dataset: Dataset, *, grid: Grid | None = None) -> LabelMap
 
 
 def _segment(item: Dataset) -> tuple[int, Segment]:
-    tracked = _LABEL.fullmatch(item.get("TrackingID", ""))
     site = item.get("AnatomicRegionSequence")
     color = item.get("RecommendedDisplayCIELabValue")
     segment = Segment(
@@ -230,7 +232,7 @@ def _segment(item: Dataset) -> tuple[int, Segment]:
         to_srgb(color) if color else (128, 128, 128),
         _code(site[0]) if site else None,
     )
-    return int(tracked[1]) if tracked else int(item.SegmentNumber), segment
+    return segment_value(item), segment
 
 
 def _segment_number(group: Dataset, shared: Dataset) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from medloop.core.code import Code
-from medloop.core.finding import Assessment, Finding, Provenance, Result
+from medloop.core.finding import Assessment, Finding, Provenance, Result, Tracking
 from medloop.dicom.codes import (
     ALGORITHM_FAMILY,
     CONCEPTS,
@@ -32,6 +32,7 @@ from medloop.dicom.write.content import (
     text_item,
     uid_item,
 )
+from medloop.dicom.write.tracking import label_name
 from medloop.dicom.write.uids import result_uid
 
 GROUP = dcm("125007", "Measurement Group")
@@ -39,10 +40,11 @@ TRACKING = dcm("112039", "Tracking Identifier")
 FINDING = dcm("121071", "Finding")
 SITE = Code("SCT", "363698007", "Finding Site")
 REGION, CENTER = dcm("111030", "Image Region"), dcm("111010", "Center")
+LABEL = Code(PRIVATE, "LABEL", "Label in the label map")
 BOX = Code(PRIVATE, "BOX", "Corners of bounding box")
 COMMENT = dcm("121106", "Comment")
 ASSESSMENTS = "assessments"  # the tracking identifier of the group that holds them
-_UNITS = {"_px": "{pixels}", "_mm3": "mm3"}
+_UNITS = {"_px": "{pixels}", "_mm3": "mm3", "_mm": "mm"}
 _TRACKING_UID = dcm("112040", "Tracking Unique Identifier")
 _SEGMENT = dcm("121191", "Referenced Segment")
 _SEGMENT_SOURCE = dcm("121233", "Source image for segmentation")
@@ -67,13 +69,15 @@ class Evidence:
 
 
 def finding_group(
-    finding: Finding, index: int, provenance: Provenance, evidence: Evidence
+    finding: Finding, tracking: Tracking, provenance: Provenance, evidence: Evidence
 ) -> Dataset:
     """Write one finding: TID 1411 if it owns a segment, 1410 in a picture, else 1501."""
     number = evidence.numbers.get(finding.segment) if finding.segment is not None else None
-    name = f"finding {index + 1}" if number is None else f"label {finding.segment}"
     template, places = _places(finding, number, evidence)
-    items = [*_opening(name, provenance), code_item(FINDING, finding.concept)]
+    items = [*_opening(tracking, provenance), code_item(FINDING, finding.concept)]
+    label = label_name(finding.segment or 0)
+    if number is not None and tracking.name != label:  # called as in an earlier study
+        items.append(text_item(LABEL, label))
     if finding.site is not None:
         items.append(code_item(SITE, finding.site, Relation.MODIFIER))
     items += places
@@ -92,7 +96,8 @@ def assessment_group(result: Result, evidence: Evidence) -> Dataset:
         If an assessment is of a type that results do not hold; the message names its key.
     """
     provenance = result.provenance
-    items = [*_opening(ASSESSMENTS, provenance), *_weights(provenance)]
+    name = Tracking(ASSESSMENTS, result_uid(provenance, ASSESSMENTS))
+    items = [*_opening(name, provenance), *_weights(provenance)]
     site = SITES.get(provenance.analysis)
     if site is not None:
         items.append(code_item(SITE, site, Relation.MODIFIER))
@@ -103,12 +108,12 @@ def assessment_group(result: Result, evidence: Evidence) -> Dataset:
     return container(GROUP, items, template="1501")
 
 
-def _opening(name: str, provenance: Provenance) -> list[Dataset]:
+def _opening(tracking: Tracking, provenance: Provenance) -> list[Dataset]:
     """Name a group, and what computed it (TID 4019)."""
     algorithm, version = dcm("111001", "Algorithm Name"), dcm("111003", "Algorithm Version")
     return [
-        text_item(TRACKING, name, Relation.CONTEXT),
-        uid_item(_TRACKING_UID, result_uid(provenance, name)),
+        text_item(TRACKING, tracking.name, Relation.CONTEXT),
+        uid_item(_TRACKING_UID, tracking.uid),
         text_item(algorithm, f"medloop {provenance.analysis}", Relation.MODIFIER),
         text_item(version, provenance.version, Relation.MODIFIER),
     ]

@@ -7,7 +7,7 @@ from numpy import ndarray
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 
-from medloop.core.finding import Provenance, Result
+from medloop.core.finding import Provenance, Result, Tracking
 from medloop.core.image import LabelMap, Segment
 from medloop.dicom.cielab import to_cielab
 from medloop.dicom.codes import ALGORITHM_FAMILY, SOURCE_IMAGE, dcm
@@ -21,6 +21,7 @@ from medloop.dicom.write.attributes import (
 )
 from medloop.dicom.write.content import decimal
 from medloop.dicom.write.planes import Plane, Planes, lay_out
+from medloop.dicom.write.tracking import label_name, label_trackings
 from medloop.dicom.write.uids import result_uid, uid_from
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -33,7 +34,8 @@ def segmentation(result: Result, sources: Sequence[Dataset]) -> Dataset | None:
     `sources` are the headers of the images the labels lie on: the slices of a volume in any
     order, one multi-frame object, or one picture. Labels without a pixel are left out; the
     others are numbered from 1 in the order of their labels and keep their label in their
-    tracking identifier. Frames are the source's where the grid is the source's, else the
+    tracking identifier, or in their description if they are called otherwise since an earlier
+    study. Frames are the source's where the grid is the source's, else the
     grid's slices; empty frames are left out.
 
     Raises
@@ -47,8 +49,9 @@ def segmentation(result: Result, sources: Sequence[Dataset]) -> Dataset | None:
     planes = lay_out(result.labels, sources)
     dataset = new_dataset(_identity(result.provenance), sources[0], result.provenance.finished)
     _describe(dataset, result.provenance, planes, sources)
+    names = label_trackings(result, segments)
     items = [
-        _segment(number, label, segment, result.provenance)
+        _segment((number, label), segment, result.provenance, names[label])
         for number, (label, segment) in enumerate(segments.items(), start=1)
     ]
     dataset.SegmentSequence = items
@@ -108,9 +111,15 @@ def _describe(
     dataset.ReferencedSeriesSequence = referenced_series(sources)
 
 
-def _segment(number: int, label: int, segment: Segment, provenance: Provenance) -> Dataset:
+def _segment(
+    numbered: tuple[int, int], segment: Segment, provenance: Provenance, tracking: Tracking
+) -> Dataset:
+    """Describe one segment; `numbered` are its number and its label."""
+    number, label = numbered
     item = Dataset()
     item.SegmentNumber = number
+    if tracking.name != label_name(label):  # called as in an earlier study
+        item.SegmentDescription = label_name(label)
     item.SegmentLabel = segment.name[:64]
     item.SegmentAlgorithmType = "AUTOMATIC"
     item.SegmentAlgorithmName = f"medloop {provenance.analysis}"[:64]
@@ -119,8 +128,8 @@ def _segment(number: int, label: int, segment: Segment, provenance: Provenance) 
     item.SegmentedPropertyTypeCodeSequence = [coded(segment.concept)]
     if segment.site is not None:
         item.AnatomicRegionSequence = [coded(segment.site)]
-    item.TrackingID = f"label {label}"
-    item.TrackingUID = result_uid(provenance, f"label {label}")
+    item.TrackingID = tracking.name[:64]
+    item.TrackingUID = tracking.uid
     item.RecommendedDisplayCIELabValue = list(to_cielab(segment.color))
     return item
 

@@ -1,6 +1,5 @@
 """A result becomes a Comprehensive 3D SR after TID 1500."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from pydicom import Dataset
@@ -25,6 +24,7 @@ from medloop.dicom.write.content import (
 )
 from medloop.dicom.write.groups import Evidence, assessment_group, finding_group
 from medloop.dicom.write.seg import present_segments
+from medloop.dicom.write.tracking import owned_labels, trackings
 from medloop.dicom.write.uids import result_uid, uid_from
 
 COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
@@ -50,8 +50,10 @@ def structured_report(
     evidence = Evidence(sources, seg, _owned_segments(result))
     groups = [assessment_group(result, evidence)]
     groups += [
-        finding_group(finding, index, provenance, evidence)
-        for index, finding in enumerate(result.findings)
+        finding_group(finding, tracking, provenance, evidence)
+        for finding, tracking in zip(
+            result.findings, trackings(result, evidence.numbers), strict=True
+        )
     ]
     images = [image_item(None, source) for source in sources]
     root = container(
@@ -81,9 +83,9 @@ def structured_report(
 
 def _owned_segments(result: Result) -> dict[int, int]:
     """Map labels that exactly one finding has to their segment numbers."""
-    owners = Counter(finding.segment for finding in result.findings)
+    owned = owned_labels(result.findings)
     present = present_segments(result.labels)
-    return {label: n for n, label in enumerate(present, start=1) if owners[label] == 1}
+    return {label: n for n, label in enumerate(present, start=1) if label in owned}
 
 
 def _identity(provenance: Provenance) -> Identity:
