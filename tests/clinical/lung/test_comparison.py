@@ -194,7 +194,6 @@ def test_what_is_not_there_any_more_is_gone_and_what_came_is_new():
     assert told["prior"]["nodules"] == "3"
     assert told["gone_1"] == {
         "prior_nodule": "2",
-        "site": "",
         "long_mm": "5.0",
         "short_mm": "5.0",
     }

@@ -76,7 +76,8 @@ class Follow:
             return {}
         out = {"change": str(self.change)}
         if self.was is not None:
-            out |= {"prior_nodule": str(self.was_number), "prior_texture": self.was_texture}
+            out["prior_nodule"] = str(self.was_number)
+            out |= {"prior_texture": self.was_texture} if self.was_texture else {}
             shift = next(m.value for m in self.measurements if m.concept == codes.VOLUME_CHANGE)
             out["volume_change"] = "measurable" if is_measurable(100, 100 + shift) else "none"
         return out
@@ -284,12 +285,12 @@ def _change(course: Course, now: Sized, before_mm: float, before_mm3: float) -> 
 def _described(finding: Finding, number: int) -> dict[str, str]:
     """Return what is said of a nodule that is gone."""
     long_mm, short_mm = (finding.measured(axis) for axis in (codes.LONG_AXIS, codes.SHORT_AXIS))
-    return {
+    out = {
         "prior_nodule": str(number),
-        "site": finding.site.value if finding.site else "",
         "long_mm": f"{long_mm or 0.0:.1f}",
         "short_mm": f"{short_mm or 0.0:.1f}",
     }
+    return out | ({"site": finding.site.value} if finding.site else {})
 
 
 def _value(measurements: Sequence[Measurement], concept: Code) -> float | None:

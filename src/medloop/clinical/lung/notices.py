@@ -67,13 +67,17 @@ def not_aligned() -> Notice:
 
 
 def scan_facts(series: Series) -> dict[str, str]:
-    """Return what a later study must know of this one's scan to judge a change of size."""
+    """Return what a later study must know of this one's scan to judge a change of size.
+
+    What headers do not tell is left out.
+    """
     thickness, gap = series.scan.thickness_mm, series.slice_mm
-    return {
+    known = {
         "thickness_mm": "" if thickness is None else f"{thickness:g}",
         "slices_apart_mm": "" if gap is None else f"{gap:.3g}",
         "kernel": series.scan.kernel,
     }
+    return {key: text for key, text in known.items() if text}
 
 
 def unlike(

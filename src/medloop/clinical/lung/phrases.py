@@ -32,6 +32,64 @@ WORDS: Book = {
     "juxtapleural": (", at the pleura", "，邻近胸膜"),
     "perifissural": (", at a fissure", "，邻近叶间裂"),
     "more": ("{count} more in the table.", "其余 {count} 个见下表。"),
+    # since an earlier study
+    "since": (
+        "Compared with the study of {date}, {days} days before: {counts}.",
+        "与 {days} 天前（{date}）的检查比较：{counts}。",
+    ),
+    "since_nothing": (
+        "Compared with the study of {date}, {days} days before: no nodule then, none now.",
+        "与 {days} 天前（{date}）的检查比较：前后均未检出结节。",
+    ),
+    "count_grown": ("{count} growing", "增大 {count} 个"),
+    "count_grown slowly": ("{count} growing slowly", "缓慢增大 {count} 个"),
+    "count_new": ("{count} new", "新发 {count} 个"),
+    "count_stable": ("{count} stable", "稳定 {count} 个"),
+    "count_shrunk": ("{count} smaller", "缩小 {count} 个"),
+    "count_gone": ("{count} gone", "消失 {count} 个"),
+    "count_not covered": ("{count} not comparable", "无法比较 {count} 个"),
+    "was": (
+        "; was {size}\u00a0mm on {date} ({volume}): {change}",
+        "；{date} 为 {size}\u00a0mm（{volume}）：{change}",
+    ),
+    "was_texture": (", {texture} then", "，当时为{texture}"),
+    "volume_doubling": (
+        "volume {share}, doubling time {days}\u00a0days",
+        "体积 {share}，倍增时间 {days}\u00a0天",
+    ),
+    "volume_less": ("volume {share}", "体积 {share}"),
+    "volume_same": (
+        "volume {share}, within measurement error",
+        "体积 {share}，在测量误差范围内",
+    ),
+    "is_new": ("; new since {date}", "；{date} 后新发"),
+    "is_not covered": (
+        "; not comparable with {date}",
+        "；与 {date} 无法比较",
+    ),
+    "grown": ("growing", "增大"),
+    "grown slowly": ("growing slowly", "缓慢增大"),
+    "stable": ("stable", "稳定"),
+    "shrunk": ("smaller", "缩小"),
+    "new": ("new", "新发"),
+    "gone": ("gone", "消失"),
+    "not covered": ("not comparable", "无法比较"),
+    "compared": ("Compared with {date}", "与 {date} 检查比较"),
+    "now": ("Now, mm", "本次，mm"),
+    "then": ("Then, mm (No.)", "前次，mm（编号）"),
+    "mean_change": ("Mean, mm", "平均径变化，mm"),
+    "volume_change": ("Volume", "体积变化"),
+    "doubling": ("Doubling time, days", "倍增时间，天"),
+    "change": ("Course", "变化"),
+    "compared_note": (
+        "Earlier result: study {study} of {date}, {days} days before, medloop {version}, "
+        "{count} nodules. Doubling time only where the volume grew by more than 25 %, beyond "
+        "what two scans of an unchanged nodule differ by. New, and gone, are nodules that one "
+        "result of both does not list although its scan covers the place: look at both scans.",
+        "前次结果：{date} 检查（{study}），{days} 天前，medloop {version}，{count} 个结节。"
+        "仅当体积增加超过 25%（超出同一结节两次扫描的测量误差）时给出倍增时间。新发、消失指"
+        "扫描范围包含该处而一次结果未列出者：请对照两次图像。",
+    ),
     # places
     "right upper": ("Right upper lobe", "右肺上叶"),
     "right middle": ("Right middle lobe", "右肺中叶"),
@@ -76,6 +134,12 @@ WORDS: Book = {
     "guideline": (
         "Lung-RADS v2022, as for a baseline screening CT: no earlier study was compared.",
         "Lung-RADS v2022，按基线筛查 CT 分类，未与既往检查比较。",
+    ),
+    "guideline_prior": (
+        "Lung-RADS v2022, as for a follow-up of the study of {date}: growth is more than "
+        "1.5\u00a0mm of the mean diameter within 12 months.",
+        "Lung-RADS v2022，按随访分类：与 {date} 检查比较，12 个月内平均径增加超过 1.5\u00a0mm "
+        "为增大。",
     ),
     "fleischner": (
         "If found by chance in an adult without cancer (Fleischner 2017): at low risk {low}; "
@@ -164,6 +228,22 @@ NOTICES: Translations = {
         "肺 CT 值分布与训练数据不同：检测时已匹配（最多 {most_hu:+.0f} HU），测量仍用原始值。"
     ),
     "lung-unmeasured": "另有 {count} 处可疑结节无法勾画，未列出。",
+    "lung-volume-growth": (
+        "结节 {nodule}：按径线未增大，但体积倍增时间为 {days} 天，请核对两次勾画。"
+    ),
+    "lung-prior-unaligned": "前次结果未记录肺的位置，未比较结节。",
+    "lung-prior-slices": (
+        "本次层厚 {now_mm:.2f} mm，前次 {then_mm:.2f} mm：可致测量值差异，小结节可能漏检。"
+    ),
+    "lung-prior-kernel": "本次重建算法 {now}，前次 {then}：可致小结节测量值差异。",
+    "lung-prior-networks": "前次检查由其他模型分析，检出的结节可能因此不同。",
+    "lung-prior-breath": (
+        "本次肺容积 {now_ml} ml，前次 {then_ml} ml：吸气程度或扫描范围不同，"
+        "位置和大小可能有差异。"
+    ),
+    "prior-undated": "患者有其他检查结果，但检查日期缺失：未比较。",
+    "prior-same-day": "患者的另一检查为同一天：未比较。",
+    "prior-unreadable": "患者的前次结果无法读取：未比较。",
     "lung-many": "检出结节超过 {most} 个，仅列出最可能的 {most} 个。",
 }
 

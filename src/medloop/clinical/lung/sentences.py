@@ -7,25 +7,24 @@ from numpy import ndarray
 
 from medloop.clinical.lung import codes
 from medloop.clinical.lung.fleischner import Person, Risk, reason_against
+from medloop.clinical.lung.lung_rads import ORDER
 from medloop.clinical.lung.phrases import ADVICE, NOTICES, SHIPPED_BUNDLE, WORDS
 from medloop.clinical.lung.pictures import key_images
+from medloop.clinical.lung.since import history, since_table, summary, was_compared
+from medloop.clinical.lung.wording import axes, place
+from medloop.clinical.lung.wording import number as number_of
+from medloop.clinical.lung.wording import qualities as qualities_of
 from medloop.clinical.report.figures import heat_ramp
 from medloop.clinical.report.language import Language, age_years, percent, say
 from medloop.clinical.report.notices import told
 from medloop.clinical.report.parts import Figure, Ramp, Report, Table, Tone
-from medloop.core.code import Code
 from medloop.core.finding import Finding, Result
 from medloop.core.image import Volume
 from medloop.core.study import Case
-from medloop.imaging.lobes import Lobe
 
 MOST_TOLD = 4  # nodules that have a sentence; the table has all
-_SURE = 0.7  # of a lobe
 _SIGNS = ("fat", "spiculated", "juxtapleural", "perifissural")
 _WIDTHS = (4.0, 2.0)  # panels in a row of key images, and of heat maps
-_NAMES: Mapping[Code, str] = {
-    codes.SITES[lobe]: lobe.name.lower().replace("_", " ") for lobe in Lobe
-}
 _TONES = {"1": Tone.UNSURE, "2": Tone.CALM, "3": Tone.WATCH, "4A": Tone.WATCH}
 _ALERTS = frozenset({"lung-disagreement", "lung-missing", "lungs-cut", "hu-calibration"})
 
@@ -54,7 +53,7 @@ def lung_report(
         guideline=_guideline(case, result, language),
         alerts=told(alerts, language, NOTICES),
         figures=_figures(pictures, language),
-        tables=(_table(result, language),) if count else (),
+        tables=_tables(result, language),
         warnings=told(others, language, NOTICES),
         limits=_limits(result, language),
     )
@@ -73,6 +72,9 @@ def _headline(count: int, category: str, language: Language) -> str:
 
 def _guideline(case: Case, result: Result, language: Language) -> str:
     """Name the rule of the categories, and what holds for nodules found by chance."""
+    date = was_compared(result)
+    if date:
+        return say(WORDS, "guideline_prior", language, date=date)
     text = say(WORDS, "guideline", language)
     years = age_years(case.study.patient.birth_date, case.study.date)
     if not result.findings:
@@ -87,9 +89,12 @@ def _guideline(case: Case, result: Result, language: Language) -> str:
 
 
 def _sentences(result: Result, language: Language) -> tuple[str, ...]:
-    told_of = [
-        _sentence(finding, number, _qualities(result, number), language)
-        for number, finding in enumerate(result.findings[:MOST_TOLD], start=1)
+    """Tell what became of the nodules, and of each of the most suspicious ones."""
+    told_of = [summary(result, language)] if was_compared(result) else []
+    told_of += [
+        _sentence(finding, number, result, language)
+        for number, finding in enumerate(result.findings, start=1)
+        if number in _worst(result)
     ]
     more = len(result.findings) - MOST_TOLD
     if more > 0:
@@ -97,11 +102,17 @@ def _sentences(result: Result, language: Language) -> tuple[str, ...]:
     return tuple(told_of)
 
 
-def _sentence(
-    finding: Finding, number: int, qualities: Mapping[str, str], language: Language
-) -> str:
+def _worst(result: Result) -> frozenset[int]:
+    """Choose the nodules that have a sentence: of the highest categories, the likeliest."""
+    numbers = range(1, len(result.findings) + 1)
+    names = {n: qualities_of(result, n).get("Lung-RADS", "") for n in numbers}
+    rank = {n: ORDER.index(name) if name in ORDER else -1 for n, name in names.items()}
+    return frozenset(sorted(numbers, key=lambda n: (-rank[n], n))[:MOST_TOLD])
+
+
+def _sentence(finding: Finding, number: int, result: Result, language: Language) -> str:
     """``1. Left upper lobe, 8.0 x 6.5 mm part-solid nodule, solid part 4.1 mm, ...``."""
-    details = []
+    qualities, details = qualities_of(result, number), []
     solid_mm = finding.measured(codes.SOLID_MEAN)
     if solid_mm is not None:
         details.append(say(WORDS, "solid_part", language, size=f"{solid_mm:.1f}"))
@@ -117,28 +128,19 @@ def _sentence(
         "nodule",
         language,
         number=number,
-        place=_place(finding, language),
-        size=_axes(finding),
+        place=place(finding, language),
+        size=axes(finding),
         texture=say(WORDS, qualities.get("texture", "solid"), language),
-        details="".join(details),
+        details="".join(details) + history(finding, qualities, result, language),
         category=qualities.get("Lung-RADS", "–"),
     )
 
 
-def _place(finding: Finding, language: Language) -> str:
-    name = _NAMES.get(finding.site, "lung") if finding.site else "lung"
-    place = say(WORDS, name, language)
-    sure = finding.measured(codes.LOBE_SURE)
-    if sure is None or sure >= _SURE:
-        return place
-    return say(WORDS, "unsure_place", language, place=place)
-
-
-def _axes(finding: Finding) -> str:
-    long_mm, short_mm = (finding.measured(axis) for axis in (codes.LONG_AXIS, codes.SHORT_AXIS))
-    if long_mm is None or short_mm is None:
-        return "–"
-    return f"{long_mm:.1f}\u00a0x\u00a0{short_mm:.1f}"
+def _tables(result: Result, language: Language) -> tuple[Table, ...]:
+    tables = [_table(result, language)] if result.findings else []
+    if was_compared(result):
+        tables += since_table(result, language)
+    return tuple(tables)
 
 
 def _table(result: Result, language: Language) -> Table:
@@ -156,7 +158,7 @@ def _table(result: Result, language: Language) -> Table:
         "category",
     )
     rows = tuple(
-        _row(finding, number, _qualities(result, number), language)
+        _row(finding, number, qualities_of(result, number), language)
         for number, finding in enumerate(result.findings, start=1)
     )
     return Table(
@@ -182,22 +184,17 @@ def _row(
     chance = finding.probability
     return (
         str(number),
-        _place(finding, language),
-        f"{_axes(finding)} ({_number(finding, codes.MEAN_DIAMETER)})",
-        _number(finding, codes.LARGEST_DIAMETER),
-        _number(finding, codes.VOLUME, digits=0),
+        place(finding, language),
+        f"{axes(finding)} ({number_of(finding, codes.MEAN_DIAMETER)})",
+        number_of(finding, codes.LARGEST_DIAMETER),
+        number_of(finding, codes.VOLUME, digits=0),
         say(WORDS, qualities.get("texture", "solid"), language),
-        _number(finding, codes.SOLID_MEAN),
+        number_of(finding, codes.SOLID_MEAN),
         ("、" if language is Language.CHINESE else ", ").join(signs) or "–",
         "–" if chance is None else percent(chance, language),
         "–" if suspicion is None else percent(suspicion, language),
         qualities.get("Lung-RADS", "–"),
     )
-
-
-def _number(finding: Finding, concept: Code, *, digits: int = 1) -> str:
-    value = finding.measured(concept)
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _figures(
@@ -222,8 +219,3 @@ def _limits(result: Result, language: Language) -> tuple[str, ...]:
     is_shipped = {each.bundle for each in result.provenance.weights} == {SHIPPED_BUNDLE}
     trained = "limit_trained" if is_shipped else "limit_trained_other"
     return tuple(say(WORDS, key, language) for key in ("limit_scope", "limit_not_for", trained))
-
-
-def _qualities(result: Result, number: int) -> Mapping[str, str]:
-    held = result.assessments.get(f"nodule_{number}")
-    return held if isinstance(held, Mapping) else {}
