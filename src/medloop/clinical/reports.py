@@ -8,6 +8,8 @@ from numpy import ndarray
 
 from medloop.clinical.brain.sentences import hippocampus_report
 from medloop.clinical.lung.sentences import lung_pictures, lung_report
+from medloop.clinical.radiotherapy.pictures import head_neck_pictures
+from medloop.clinical.radiotherapy.sentences import head_neck_report
 from medloop.clinical.report.language import Language
 from medloop.clinical.report.page import render_html
 from medloop.clinical.report.plain import plain_pictures
@@ -15,7 +17,12 @@ from medloop.clinical.retina.sentences import retina_pictures, retina_report
 from medloop.core.finding import Result
 from medloop.core.study import Case
 
-_WORDINGS = {"retina": retina_report, "hippocampus": hippocampus_report, "lung": lung_report}
+_WORDINGS = {
+    "retina": retina_report,
+    "hippocampus": hippocampus_report,
+    "lung": lung_report,
+    "head_neck": head_neck_report,
+}
 
 
 def report_for(
@@ -49,4 +56,6 @@ def pictures_for(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "y x
         return retina_pictures(case, result)
     if result.provenance.analysis == "lung":
         return lung_pictures(case, result)
+    if result.provenance.analysis == "head_neck":
+        return head_neck_pictures(case, result)
     return plain_pictures(case, result)
