@@ -2,7 +2,7 @@
 
 import pytest
 
-from medloop.core.prior import days_between, is_same
+from medloop.core.prior import days_between
 from medloop.core.study import Patient
 
 ANN = Patient("Doe^Ann", "P1", "19600101", "F")
@@ -18,8 +18,8 @@ ANN = Patient("Doe^Ann", "P1", "19600101", "F")
     ],
 )
 def test_the_same_identifier_is_the_same_patient(other):
-    assert is_same(ANN, other)
-    assert is_same(other, ANN)
+    assert ANN.is_same(other)
+    assert other.is_same(ANN)
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_the_same_identifier_is_the_same_patient(other):
     ],
 )
 def test_a_name_alone_is_nobody_and_what_contradicts_is_somebody_else(other):
-    assert not is_same(ANN, other)
-    assert not is_same(other, ANN)
+    assert not ANN.is_same(other)
+    assert not other.is_same(ANN)
 
 
 def test_nobody_is_nobody():
-    assert not is_same(Patient("Doe^Ann"), Patient("Doe^Ann"))
+    assert not Patient("Doe^Ann").is_same(Patient("Doe^Ann"))
 
 
 @pytest.mark.parametrize(

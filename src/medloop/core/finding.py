@@ -6,8 +6,9 @@ from datetime import datetime
 
 from medloop.core.code import Code
 from medloop.core.image import HeatMap, LabelMap
+from medloop.core.names import SopUid
+from medloop.core.notice import Notice
 from medloop.core.structure import Structure
-from medloop.core.study import Notice, SopUid
 
 # What an assessment may hold in result.json: a grade, a scale value, probabilities, a place.
 Assessment = bool | int | float | str | None | tuple[float, ...] | Mapping[str, str]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from medloop.core.finding import Result
-from medloop.core.study import Patient, StudyUid
+from medloop.core.names import StudyUid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,15 +30,3 @@ def days_between(earlier: str, later: str) -> int | None:
         except ValueError:
             return None
     return (dates[1] - dates[0]).days
-
-
-def is_same(one: Patient, other: Patient) -> bool:
-    """Whether two studies are of one patient: by identifier, never by name.
-
-    Birth date and sex must agree where both state them; who has no identifier is nobody.
-    """
-    number = one.identifier.strip()
-    if not number or number != other.identifier.strip():
-        return False
-    pairs = ((one.birth_date, other.birth_date), (one.sex, other.sex))
-    return all(a.strip() == b.strip() for a, b in pairs if a.strip() and b.strip())

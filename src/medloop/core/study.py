@@ -3,16 +3,26 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NewType
 
 from medloop.core.image import Picture, Volume
+from medloop.core.names import SeriesUid, SopUid, StudyUid
+from medloop.core.notice import Notice
+from medloop.core.prior import Prior
 
-if TYPE_CHECKING:  # a result speaks of studies, and a case may hold an earlier result
-    from medloop.core.prior import Prior
-
-StudyUid = NewType("StudyUid", str)
-SeriesUid = NewType("SeriesUid", str)
-SopUid = NewType("SopUid", str)
+__all__ = [
+    "Case",
+    "Content",
+    "Instance",
+    "Notice",
+    "Patient",
+    "Scan",
+    "Selection",
+    "Series",
+    "SeriesUid",
+    "SopUid",
+    "Study",
+    "StudyUid",
+]
 
 
 class Content(StrEnum):
@@ -31,6 +41,17 @@ class Patient:
     identifier: str = ""
     birth_date: str = ""  # YYYYMMDD
     sex: str = ""  # M, F, O
+
+    def is_same(self, other: "Patient") -> bool:
+        """Whether another study is of this patient: by identifier, never by name.
+
+        Birth date and sex must agree where both state them; who has no identifier is nobody.
+        """
+        number = self.identifier.strip()
+        if not number or number != other.identifier.strip():
+            return False
+        pairs = ((self.birth_date, other.birth_date), (self.sex, other.sex))
+        return all(a.strip() == b.strip() for a, b in pairs if a.strip() and b.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +98,7 @@ class Series:
     slice_mm: float | None = None
     frame_of_reference: str | None = None
     scan: Scan = Scan()
-    notices: tuple["Notice", ...] = ()  # what indexing had to say: split
+    notices: tuple[Notice, ...] = ()  # what indexing had to say: split
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +148,6 @@ class Case:
     study: Study
     selection: Selection
     images: tuple[Picture | Volume, ...]
-    warnings: tuple["Notice", ...] = ()
-    prior: "Prior | None" = None
-    prior_notices: tuple["Notice", ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something a reader of the result must know.
-
-    `code` names the kind (translated by reports), `text` says it in English with the numbers,
-    `values` are those numbers for the translations.
-    """
-
-    code: str
-    text: str
-    values: tuple[tuple[str, str | float | int], ...] = ()
+    warnings: tuple[Notice, ...] = ()
+    prior: Prior | None = None
+    prior_notices: tuple[Notice, ...] = ()
