@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from pydicom import dcmread
 
 from medloop.apps.cli import main
 from medloop.core.geometry import Grid
@@ -18,6 +19,7 @@ from medloop.models.architecture import center_unet
 from medloop.models.bundle import CARD, PLAN, WEIGHTS, seal
 from medloop.models.detection_plan import DetectionPlan
 from medloop.models.segmentation_plan import PICTURES, Intensity
+from tests.dicom.phantoms_written import write_ct
 
 SOLID = DetectionPlan(
     channels=("CT",),
@@ -96,6 +98,20 @@ def test_objects_in_volumes_fill_a_table_with_lunas_columns(tmp_path, capsys):
     assert first["class"] == "nodule"
 
 
+def test_a_dicom_series_is_named_by_its_uid(tmp_path):
+    bundle = a_bundle(tmp_path / "bright", SOLID)
+    write_ct(tmp_path / "scan")
+    pixels = np.zeros((40, 48), np.uint16)
+    pixels[10:20, 10:20] = 160
+    for path in (tmp_path / "scan").iterdir():
+        data = dcmread(path)
+        uid, data.PixelData = data.SeriesInstanceUID, pixels.tobytes()
+        data.save_as(path)
+    assert predict(bundle, tmp_path / "scan", "-o", tmp_path / "out") == 0
+    rows = list(csv.DictReader((tmp_path / "out/detections.csv").read_text().splitlines()))
+    assert {row["seriesuid"] for row in rows} == {uid}
+
+
 def test_the_table_can_be_trained_on_again(tmp_path):
     bundle = a_bundle(tmp_path / "bright", SOLID)
     a_volume(tmp_path / "1.2.7.nii.gz", ((2, 4, 8), 160.0))
@@ -117,6 +133,14 @@ def test_objects_in_pictures_are_cocos_results(tmp_path):
     assert rows[0]["bbox"] == pytest.approx([8, 3, 6, 4])
     assert rows[0]["score"] == pytest.approx(0.8, abs=1e-4)
     assert (rows[0]["category_id"], rows[0]["category"]) == (1, "nodule")
+
+
+def test_categories_keep_the_ids_of_the_data_that_were_learned_from(tmp_path):
+    bundle = a_bundle(tmp_path / "bright", replace(FLAT, numbers=(7,)))
+    cv2.imwrite(str(tmp_path / "eye.png"), np.full((16, 20), 160, np.uint8))
+    assert predict(bundle, tmp_path / "eye.png", "-o", tmp_path) == 0
+    rows = json.loads((tmp_path / "detections.json").read_text())
+    assert {row["category_id"] for row in rows} == {7}
 
 
 def test_a_picture_without_objects_leaves_an_empty_list(tmp_path):

@@ -25,13 +25,15 @@ _NAMES = {Content.PICTURES: "a picture", Content.VOLUME: "a volume"}
 class Input:
     """One thing to predict: what to call it, the stem of its output, and how to read it.
 
-    `others` are the further channels, in their order, where each is an image of its own.
+    `others` are the further channels, in their order, where each is an image of its own;
+    `series_uid` is empty unless DICOM states it.
     """
 
     name: str
     stem: str
     read: Callable[[], Picture | Volume]
     others: tuple["Input", ...] = ()
+    series_uid: str = ""
 
     def picture(self) -> Picture:
         """Read what must be a picture."""
@@ -182,7 +184,8 @@ def _of_series(study: Study, series: Series, scratch: Path) -> Iterator[Input]:
         whole = Selection((series,))
         place = first if len(series.instances) == 1 else first.parent
         name = whole.source if first.is_relative_to(scratch) else str(place)
-        yield Input(name, _stem(place), _reader(study, whole, name))
+        uid = series.uid if series.instances[0].sop_class else ""
+        yield Input(name, _stem(place), _reader(study, whole, name), series_uid=uid)
         return
     for instance in series.instances:
         selection = Selection((replace(series, instances=(instance,)),))

@@ -72,7 +72,7 @@ def _name(item: Input, plan: DetectionPlan) -> Row:
     if plan.frame == PICTURES:
         number = int(item.stem) if item.stem.isdecimal() else item.stem
         return {"image_id": number, "file_name": item.name}
-    return {"seriesuid": item.stem, "input": item.name}
+    return {"seriesuid": item.series_uid or item.stem, "input": item.name}
 
 
 def _in_volume(marks: Marks, grid: Grid, plan: DetectionPlan) -> list[Row]:
@@ -100,7 +100,7 @@ def _in_picture(marks: Marks, plan: DetectionPlan) -> list[Row]:
         number = int(marks.classes[n])
         rows.append(
             {
-                "category_id": number + 1,
+                "category_id": plan.numbers[number] if plan.numbers else number + 1,
                 "category": plan.classes[number],
                 "bbox": [round(float(v), 2) for v in box],
                 "score": round(float(marks.score[n]), 6),

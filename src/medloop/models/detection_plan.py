@@ -44,6 +44,8 @@ class DetectionPlan:
         one goes.
     threshold
         Score from which a mark counts as found: the best F1 on held-out cases.
+    numbers
+        What the training data call each class in COCO's results; 1, 2, ... where empty.
     """
 
     channels: tuple[str, ...]
@@ -59,6 +61,7 @@ class DetectionPlan:
     most_marks: int = 100
     most_overlap: float = 0.1
     threshold: float = 0.5
+    numbers: tuple[int, ...] = ()
     frame: str = VOLUMES
     task: Task = Task.DETECTION
 
@@ -95,6 +98,7 @@ def detection_plan_from(raw: Mapping[str, Any]) -> DetectionPlan:
             most_marks=int(raw["most_marks"]),
             most_overlap=float(raw["most_overlap"]),
             threshold=float(raw["threshold"]),
+            numbers=tuple(int(n) for n in raw.get("numbers", ())),
             frame=str(raw["frame"]),
         )
     except (KeyError, TypeError, ValueError) as why:
@@ -128,6 +132,9 @@ def what_is_wrong(plan: DetectionPlan) -> str:
         ),
         f"{network.classes} classes of the network, {len(plan.classes)} names": (
             network.classes != len(plan.classes)
+        ),
+        f"{len(plan.numbers)} numbers of {len(plan.classes)} classes": (
+            len(plan.numbers) not in (0, len(plan.classes))
         ),
         f"overlap {plan.overlap} outside 0 ... 0.9": not 0 <= plan.overlap <= 0.9,
         f"flips {plan.flips} beyond {axes} axes": any(a not in range(axes) for a in plan.flips),

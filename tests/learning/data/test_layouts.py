@@ -274,6 +274,7 @@ def test_coco_boxes_enclose_pixels(tmp_path):
     found = open_dataset(a_coco(tmp_path, [BOX, {**BOX, "category_id": 3}]))
     assert (found.layout, found.task) == ("COCO objects", Task.DETECTION)
     assert found.classes == {"ulcer": (1,), "polyp": (2,)}
+    assert found.numbers == (3, 7)
     boxes = read_boxes(found.cases[0], read_image(found.cases[0]))
     around = [[2.5, 1.5], [7.5, 5.5]]  # pixels 3 to 7 down, 2 to 5 right
     assert boxes.edges.tolist() == [around, around]

@@ -60,6 +60,7 @@ def read_coco(tables: tuple[Path, ...], root: Path) -> Dataset:
         classes=names,
         cases=unique(cases),
         remarks=(f"{crowds} regions marked as crowds were left out",) if crowds else (),
+        numbers=tuple(values),
     )
 
 

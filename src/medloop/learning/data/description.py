@@ -184,6 +184,8 @@ class Dataset:
         What was guessed or left out when the folder was read, a line each.
     is_partial
         Whether a class that a mask lacks was not drawn, rather than is absent.
+    numbers
+        What the data call each class in tables of objects, in order; 1, 2, ... where empty.
     blank
         Value of voxels of an image that its publisher left out.
     """
@@ -200,6 +202,7 @@ class Dataset:
     remarks: tuple[str, ...] = field(default=())
     is_partial: bool = False
     blank: float | None = None
+    numbers: tuple[int, ...] = ()
 
     @property
     def kind(self) -> Kind:
