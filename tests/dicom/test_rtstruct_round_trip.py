@@ -1,5 +1,8 @@
 """From a mask or a probability to a file of contours and back, against what was drawn."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +10,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from medloop.core.geometry import Grid
+from medloop.core.study import Selection
 from medloop.dicom.read_rtstruct import read_structures, structures_of
-from tests.dicom.contoured import FRAME, a_structure, an_axial_grid, written
+from medloop.dicom.write import dicom_objects, save
+from medloop.workflow.intake import gather, read_case
+from tests.dicom.contoured import FRAME, a_result, a_structure, an_axial_grid, written
+from tests.dicom.test_write_objects import errors_of
 from tests.dicom.test_write_rtstruct import dice
 
 SPACINGS_MM = [(2.5, 3.9, 3.9), (1.0, 1.0, 1.0), (3.0, 0.98, 0.98), (5.0, 0.6, 0.7)]
@@ -150,3 +157,31 @@ def test_sagittal_slices_take_contours_too(tmp_path):
     contours = data.ROIContourSequence[0].ContourSequence
     assert all(len(set(c.ContourData[::3])) == 1 for c in contours)  # x is the slice
     assert (read_structures(data, grid)["Parotid_L"] == (field >= 0.5)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_air_and_bone_of_a_public_ct_come_back_voxel_by_voxel(tmp_path):
+    folder = Path(os.environ.get("MEDLOOP_DATA", "none")) / "lidc/LIDC-IDRI-0001"
+    if not folder.is_dir():
+        pytest.skip("MEDLOOP_DATA has no lidc/LIDC-IDRI-0001")
+    (study,) = gather(sorted(folder.glob("*.dcm"))[60:64], scratch=tmp_path).studies
+    case = read_case(study, Selection(study.series))
+    volume = case.images[0]
+    masks = {"Air": volume.array < -500, "Bone": volume.array > 400}
+    structures = [
+        a_structure(mask, volume.grid, name, number)
+        for number, (name, mask) in enumerate(masks.items(), start=1)
+    ]
+    data = dicom_objects(case, a_result(*structures))["rtstruct.dcm"]
+    save(data, tmp_path / "rs.dcm")
+    assert errors_of(tmp_path / "rs.dcm") == []
+    back = read_structures(data, volume.grid)
+    for name, mask in masks.items():
+        assert (back[name] == mask).all(), name
+    images = {
+        str(contour.ContourImageSequence[0].ReferencedSOPInstanceUID)
+        for item in data.ROIContourSequence
+        for contour in item.ContourSequence
+    }
+    assert images == {instance.uid for instance in study.series[0].instances}

@@ -174,6 +174,19 @@ def test_points_that_are_left_out_lie_within_a_hundredth_of_a_millimeter():
         assert np.linalg.norm(near - point, axis=1).min() <= 0.0101
 
 
+def test_mirroring_field_and_affine_together_changes_nothing_in_the_patient():
+    field = blobs(5)
+    grid = Grid(field.shape, AFFINE)
+    flip = np.eye(4)
+    flip[2, 2], flip[2, 3] = -1, field.shape[2] - 1
+    mirrored = contours_of(field[:, :, ::-1], Grid(field.shape, AFFINE @ flip))
+    plain = contours_of(field, grid)
+    assert sorted(c.area_mm2 for c in mirrored) == pytest.approx(
+        sorted(c.area_mm2 for c in plain), abs=0.01
+    )
+    assert (enclosed(mirrored, grid) == enclosed(plain, grid)).all()
+
+
 @given(grids(), st.integers(0, 2**32 - 1))
 @settings(max_examples=15, deadline=None)
 def test_every_point_lies_on_its_slice(grid, seed):
