@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
-from medloop.imaging.blobs import find_blobs
+from medloop.imaging.blobs import _peaks, find_blobs
 
 SIZE = (40, 44, 48)
 
@@ -60,3 +61,12 @@ def test_an_even_array_has_none_and_no_more_are_kept_than_asked_for():
     assert len(find(np.zeros(SIZE, np.float32))) == 0
     rng = np.random.default_rng(0)
     assert len(find(rng.normal(0, 300, SIZE).astype(np.float32), most=7)) == 7
+
+
+@pytest.mark.parametrize("floor", [-1.0, 0.3])
+def test_peaks_are_those_of_a_maximum_filter(floor):
+    x = np.random.default_rng(5).integers(-3, 4, (7, 9, 8)).astype(np.float32) / 4
+    is_peak = (x >= ndimage.maximum_filter(x, 3)) & (x > floor)
+    inner = np.zeros(x.shape, bool)
+    inner[1:-1, 1:-1, 1:-1] = True
+    assert np.array_equal(_peaks(x, floor), np.argwhere(is_peak & inner))

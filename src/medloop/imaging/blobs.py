@@ -1,11 +1,12 @@
 """Bright blobs in a volume: maxima of differences of Gaussians, judged by their curvature."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float, Float32, Int
 from numpy import ndarray
 
 _RATIO: Final = 2**0.5  # between one scale and the next (Lowe 2004)
@@ -120,7 +121,7 @@ def _maxima(
     """Find local maxima of a difference of Gaussians that are round enough."""
     # the response is the mean curvature: a score of `least` needs about three times as much
     floor = 3 * least * (_RATIO - 1) * 0.5
-    places = np.argwhere(_is_peak(response, floor))
+    places = _peaks(response, floor)
     if not len(places):
         return Blobs(np.zeros((0, 3)), np.zeros(0), np.zeros(0))
     scores = _least_curvature(smooth, places) * sigma**2
@@ -131,16 +132,16 @@ def _maxima(
     )
 
 
-def _is_peak(x: Float32[ndarray, "k j i"], floor: float) -> Bool[ndarray, "k j i"]:
+def _peaks(x: Float32[ndarray, "k j i"], floor: float) -> Int[ndarray, "n 3"]:
     """Find voxels as high as their 26 neighbors, and above the floor; none at the border."""
-    square = np.ones((3, 3), np.uint8)
-    around = np.stack([cv2.dilate(plane, square) for plane in x])
-    peak = np.zeros(x.shape, bool)
-    inner = np.maximum(np.maximum(around[:-2], around[2:]), around[1:-1])
-    peak[1:-1] = (x[1:-1] >= inner) & (x[1:-1] > floor)
-    peak[:, [0, -1]] = False
-    peak[:, :, [0, -1]] = False
-    return peak
+    inside = np.zeros(x.shape, bool)
+    inner = (slice(1, -1),) * x.ndim
+    np.greater(x[inner], floor, out=inside[inner])
+    at, flat = np.flatnonzero(inside), x.reshape(-1)
+    rows, columns = x.shape[1:]
+    for k, j, i in product((-1, 0, 1), repeat=3):  # most are out after the first few
+        at = at[flat[at] >= flat[at + (k * rows + j) * columns + i]]
+    return np.stack(np.unravel_index(at, x.shape), axis=1)
 
 
 def _least_curvature(x: Float32[ndarray, "k j i"], at: ndarray) -> Float[ndarray, " n"]:

@@ -97,7 +97,7 @@ class NodulePlan:
     octaves: int = 4
     least_hu: float = 30.0
     most: int = 400
-    reviewed: int = 96
+    reviewed: int = 48
     cube: tuple[int, int, int] = (24, 48, 48)
     spacing_mm: tuple[float, float, float] = (1.25, 0.75, 0.75)
     low_hu: float = -1000.0
