@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy import ndarray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from scipy import ndimage
 
 from medloop.clinical.radiotherapy.analysis import HeadNeckAnalysis, build
@@ -274,3 +276,39 @@ def a_case(volume: Volume, **changes) -> Case:
     )
     study = Study(StudyUid("2.25.81"), "neck", (series,))
     return Case(study, Selection((series,)), (volume,))
+
+
+def write_ct(volume: Volume, folder: Path) -> Path:
+    """Write an upright volume as axial CT slices, from the head down."""
+    folder.mkdir(parents=True)
+    between_mm, row_mm, column_mm = volume.grid.spacing_mm
+    count = volume.grid.shape[0]
+    for k in range(count):
+        data = Dataset()
+        data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, f"2.25.8160{k}"
+        data.StudyInstanceUID, data.SeriesInstanceUID = "2.25.817", "2.25.818"
+        data.PatientName, data.PatientID = "WANG^XiaoDong=王^小东", "PID-0042"
+        data.SpecificCharacterSet = "ISO_IR 192"
+        data.PatientBirthDate, data.PatientSex = "19620714", "M"
+        data.StudyDate, data.StudyTime, data.StudyID = "20260312", "101500", "1"
+        data.AccessionNumber, data.ReferringPhysicianName = "A-1001", ""
+        data.SeriesNumber, data.InstanceNumber = 2, count - k
+        data.Modality, data.SeriesDescription = "CT", "H&N planning"
+        data.BodyPartExamined, data.PatientPosition = "HEADNECK", "HFS"
+        data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+        data.FrameOfReferenceUID = volume.grid.frame_of_reference or "2.25.816"
+        data.PositionReferenceIndicator = ""
+        data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        corner = volume.grid.to_world(np.array([float(k), 0, 0]))
+        data.ImagePositionPatient = [round(float(mm), 4) for mm in corner]
+        data.PixelSpacing, data.SliceThickness = [row_mm, column_mm], between_mm
+        data.Rows, data.Columns = volume.grid.shape[1:]
+        data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+        data.BitsAllocated = data.BitsStored = 16
+        data.HighBit, data.PixelRepresentation = 15, 1
+        data.RescaleSlope, data.RescaleIntercept, data.RescaleType = 1, 0, "HU"
+        data.PixelData = volume.array[k].astype("<i2").tobytes()
+        data.file_meta = FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data.save_as(folder / f"{count - k:04}.dcm", enforce_file_format=True)
+    return folder
