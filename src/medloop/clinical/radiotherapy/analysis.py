@@ -174,7 +174,7 @@ def _finding(name: str, each: Outlined) -> Finding:
     )
     return Finding(
         organ.concept,
-        organ.side,
+        organ.site,
         tuple(Measurement(concept, round(value, 3), unit) for concept, value, unit in values),
         probability=round(each.probability, 4),
         center_lps_mm=each.center_lps_mm,
@@ -185,7 +185,13 @@ def _finding(name: str, each: Outlined) -> Finding:
 def _structure(name: str, each: Outlined) -> Structure:
     organ = ORGANS[name]
     return Structure(
-        organ.label, organ.tg263, each.contours, organ.color, RoiKind.ORGAN, organ.concept
+        number=organ.label,
+        name=organ.tg263,
+        contours=each.contours,
+        color=organ.color,
+        kind=RoiKind.ORGAN,
+        concept=organ.concept,
+        site=organ.side,
     )
 
 

@@ -1,8 +1,8 @@
 """The organs at risk: names, codes and colors.
 
 Names follow AAPM TG-263 (Mayo 2018). SNOMED CT codes are those DICOM lists (PS3.16 CID 7140,
-7151, 8134), which has none for one side of a pair: the side is in the name, and in findings in
-a site of our own.
+7151, 8134), which has none for one side of a pair: the side is in the name, in contours a code
+beside the organ's, and in findings a site of our own.
 """
 
 from collections.abc import Mapping
@@ -33,6 +33,7 @@ class OrganAtRisk:
     concept: Code
     color: tuple[int, int, int]
     side: Code | None = None
+    site: Code | None = None
 
     @property
     def segment(self) -> Segment:
@@ -41,8 +42,14 @@ class OrganAtRisk:
 
 
 _PAROTID: Final = Code("SCT", "45289007", "Parotid gland")
-_RIGHT: Final = Code(OWN, "HN-PAROTID-R", "Right parotid gland")
-_LEFT: Final = Code(OWN, "HN-PAROTID-L", "Left parotid gland")
+_RIGHT: Final = (
+    Code("SCT", "24028007", "Right"),
+    Code(OWN, "HN-PAROTID-R", "Right parotid gland"),
+)
+_LEFT: Final = (
+    Code("SCT", "7771000", "Left"),
+    Code(OWN, "HN-PAROTID-L", "Left parotid gland"),
+)
 
 # By the keys of the atlas, in the order of labels. Colors keep apart for color-blind readers
 # (Okabe and Ito 2008).
@@ -64,10 +71,10 @@ ORGANS: Final[Mapping[str, OrganAtRisk]] = {
         (240, 228, 66),
     ),
     "right_parotid": OrganAtRisk(
-        3, "right parotid", "Parotid_R", "right parotid", _PAROTID, (0, 158, 115), _RIGHT
+        3, "right parotid", "Parotid_R", "right parotid", _PAROTID, (0, 158, 115), *_RIGHT
     ),
     "left_parotid": OrganAtRisk(
-        4, "left parotid", "Parotid_L", "left parotid", _PAROTID, (240, 170, 40), _LEFT
+        4, "left parotid", "Parotid_L", "left parotid", _PAROTID, (240, 170, 40), *_LEFT
     ),
     "oesophagus": OrganAtRisk(
         5,
