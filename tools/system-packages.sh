@@ -2,13 +2,13 @@
 # Install the Debian packages that medloop needs and this machine lacks.
 #   tools/system-packages.sh demo    Python's venv module, Pango and Chinese fonts (the PDF reports)
 #   tools/system-packages.sh test    also what the tests check us with: dicom3tools and dcmtk (DICOM),
-#                                    poppler-utils (PDF), postgresql
+#                                    plastimatch (contours), poppler-utils (PDF), postgresql
 # Installs nothing that is there; without apt or root it names what is missing and goes on (exit 0).
 set -euo pipefail
 
 wanted=(python3-venv libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk)
 if [ "${1:-demo}" = test ]; then
-  wanted+=(dicom3tools dcmtk poppler-utils postgresql)
+  wanted+=(dicom3tools dcmtk plastimatch poppler-utils postgresql)
 fi
 
 has_library() { { ldconfig -p 2>/dev/null || /sbin/ldconfig -p 2>/dev/null || true; } | grep -F "$1" >/dev/null; }
@@ -23,6 +23,7 @@ is_present() {
       { command -v fc-list >/dev/null && [ -n "$(fc-list :lang=zh-cn family 2>/dev/null)" ]; } ;;
     dicom3tools) command -v dciodvfy >/dev/null ;;
     dcmtk) command -v dsrdump >/dev/null ;;
+    plastimatch) command -v plastimatch >/dev/null ;;
     poppler-utils) command -v pdftotext >/dev/null ;;
     postgresql) command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
   esac

@@ -77,6 +77,12 @@ def test_a_patch_fits_the_budget_and_the_network(shape, spacing, voxels):
     assert np.prod(plan.patch) <= voxels or max(plan.patch) <= 16
 
 
+def test_coarse_levels_are_no_wider_than_the_budget():
+    seen = replace(BRAINS, shapes=((64, 64, 64),), spacings_mm=((1.0, 1.0, 1.0),))
+    plan = plan_for(seen, Budget(voxels=300_000, width=32, widest=100))
+    assert plan.architecture.widths == (32, 64, 100, 100, 100)
+
+
 def test_pictures_have_no_spacing():
     seen = replace(BRAINS, kind="2-D", shapes=((512, 640),) * 3, spacings_mm=((),) * 3)
     plan = plan_for(seen)

@@ -49,6 +49,7 @@ KNOWN: Mapping[str, Known] = {
         {
             "spacing_mm": "2.5x3.9x3.9",
             "patch": "64x64x64",
+            "widest": "128",
             "mirror": "2",
             "exchanged": "3-4",
             "flips": "",
@@ -56,7 +57,7 @@ KNOWN: Mapping[str, Known] = {
             "hidden": "0.1",
             "batch": "2",
             "foreground": "0.8",
-            "epochs": "30",
+            "epochs": "24",
         },
     ),
 }
@@ -85,10 +86,10 @@ def plan_segmentation(
     """Recognize, check, divide and plan for the data of a segmentation.
 
     `settings` overrules fields of the recipe, and of its plan: ``patch`` (``40x56x40``),
-    ``spacing_mm`` (``1x1x3``), ``voxels`` and ``width`` (of the budget), ``kind`` and ``norm``
-    (of the network), ``flips`` (``0,2``: mirror images that are answered; those of ``mirror``
-    where it is given), ``exchanged`` (``3-4``: labels that are each other's mirror image) and
-    ``overlap``.
+    ``spacing_mm`` (``1x1x3``), ``voxels``, ``width`` and ``widest`` (of the budget), ``kind``
+    and ``norm`` (of the network), ``flips`` (``0,2``: mirror images that are answered; those of
+    ``mirror`` where it is given), ``exchanged`` (``3-4``: labels that are each other's mirror
+    image) and ``overlap``.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def _axes(text: str) -> tuple[int, ...]:
 
 def _plan(seen: Fingerprint, asked: Mapping[str, Any]) -> SegmentationPlan:
     given = dict(asked)
-    budget = Budget(**{k: given.pop(k) for k in ("voxels", "width") if k in given})
+    budget = Budget(**{k: given.pop(k) for k in ("voxels", "width", "widest") if k in given})
     first = ("spacing_mm", "patch", "kind", "norm")
     wanted = Wanted(**{k: given.pop(k) for k in first if k in given})
     try:
@@ -177,6 +178,7 @@ _PLAN_KEYS: Readers = {
     "spacing_mm": numbers,
     "voxels": int,
     "width": int,
+    "widest": int,
     "kind": Kind,
     "norm": Norm,
     "flips": axes,

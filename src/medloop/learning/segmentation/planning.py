@@ -15,17 +15,21 @@ from medloop.models.segmentation_plan import PICTURES, VOLUMES, Intensity, Segme
 
 _THICK = 3.0  # a spacing this many times the finest is "thick", and its data are the measure
 _SMALLEST = 4  # voxels a side of the coarsest level, at least
-_WIDEST = 320  # channels
 _LEVELS = 6
 _EVERYTHING = 1.0e30
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be spent: `voxels` of a patch, `width` channels of the finest level."""
+    """What may be spent.
+
+    `voxels` of a patch; `width` channels of the finest level, twice as many at each coarser one
+    up to `widest`.
+    """
 
     voxels: int = 128_000
     width: int = 32
+    widest: int = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def plan_for(
         shape,
         relative,
         voxels=10**12 if asked.patch else means.voxels,
-        network=lambda patch: _network(patch, relative, fingerprint, means.width, asked),
+        network=lambda patch: _network(patch, relative, fingerprint, means, asked),
     )
     return SegmentationPlan(
         channels=fingerprint.channels,
@@ -150,7 +154,7 @@ def _network(
     patch: tuple[int, ...],
     spacing: tuple[float, ...],
     seen: Fingerprint,
-    width: int,
+    means: Budget,
     asked: Wanted,
 ) -> Architecture:
     def layout(levels: int) -> Architecture:
@@ -158,7 +162,7 @@ def _network(
             len(patch),
             len(seen.channels),
             len(seen.classes) + 1,
-            widths=tuple(min(width * 2**n, _WIDEST) for n in range(levels)),
+            widths=tuple(min(means.width * 2**n, means.widest) for n in range(levels)),
             spacing=spacing,
             kind=asked.kind,
         )
