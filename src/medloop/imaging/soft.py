@@ -48,8 +48,8 @@ def inside(soft: Volume) -> Bool[ndarray, "k j i"]:
 
 
 def from_distance(
-    distance_mm: Shaped[ndarray, "k j i"], grid: Grid, *, reach_mm: float | None = None
-) -> Float32[ndarray, "k j i"]:
+    distance_mm: Shaped[ndarray, "*s"], grid: Grid, *, reach_mm: float | None = None
+) -> Float32[ndarray, "*s"]:
     """Turn a signed distance, negative inside, into values of a soft mask."""
     reach = reach_of(grid) if reach_mm is None else reach_mm
     return np.clip(0.5 - np.asarray(distance_mm, np.float32) / (2 * reach), 0, 1)
