@@ -11,7 +11,6 @@ from medloop.clinical.radiotherapy.suitability import (
     reason_against,
     remarks,
     require_head_and_neck,
-    slim_extent_mm,
 )
 from medloop.core.errors import UnsuitableError
 from medloop.core.image import Volume
@@ -101,8 +100,9 @@ def test_the_thinnest_is_chosen_and_others_are_named_where_none_suits():
 
 def test_a_drawn_head_and_neck_suits():
     volume = a_neck().volume
-    assert require_head_and_neck(volume) is volume
-    assert slim_extent_mm(volume) > 200
+    suitable, region = require_head_and_neck(volume)
+    assert suitable is volume
+    assert region.extent_mm > 200
 
 
 def test_a_head_suits_and_a_chest_does_not():
@@ -113,8 +113,8 @@ def test_a_head_suits_and_a_chest_does_not():
 
 def test_a_ct_without_a_unit_is_one_in_hu_if_there_is_air():
     volume = a_neck().volume
-    assert require_head_and_neck(replace(volume, unit="1")).unit == "HU"
-    with pytest.raises(UnsuitableError, match="not in HU"):
+    assert require_head_and_neck(replace(volume, unit="1"))[0].unit == "HU"
+    with pytest.raises(UnsuitableError, match="1024 too high"):
         require_head_and_neck(Volume(volume.array + 1024, volume.grid, "1"))
 
 
@@ -129,7 +129,7 @@ def test_a_ct_that_was_cut_to_the_treated_region_suits():
     volume = a_neck().volume
     cut = np.full_like(volume.array, -1024)
     cut[35:90, 15:-15, 20:-20] = volume.array[35:90, 15:-15, 20:-20]
-    assert require_head_and_neck(volume.with_array(cut)).unit == "HU"
+    assert require_head_and_neck(volume.with_array(cut))[1].extent_mm > 40
 
 
 def test_thick_slices_are_told():

@@ -79,11 +79,11 @@ class HeadNeckAnalysis:
             If the network's answer is not finite.
         """
         started = self.clock()
-        volume = require_head_and_neck(case.images[0])
+        volume, region = require_head_and_neck(case.images[0])
         plan, grid = self.network.plan, volume.grid
         prepared = prepare(volume.array[None], grid, plan)
         ready = self.clock()
-        answers = answer_twice(self.network.predictor, prepared, plan, rows_of(plan))
+        answers = answer_twice(self.network.predictor, prepared, region, plan, rows_of(plan))
         _require_finite(answers, self.network.identity)
         inferred = self.clock()
         found, labels = outline_organs(answers, prepared, grid)

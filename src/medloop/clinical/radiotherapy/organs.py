@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float32, UInt8
 from numpy import ndarray
 
 from medloop.clinical.radiotherapy.codes import ORGANS, PAIR
+from medloop.clinical.radiotherapy.region import Region, box_in
 from medloop.core.geometry import Grid
 from medloop.core.image import LabelMap
 from medloop.core.structure import Contour
@@ -28,8 +29,6 @@ LEVEL: Final = 0.5
 SURE, POSSIBLE = 0.75, 0.25
 LEAST_PIECE: Final = 0.2  # of the likeliest piece: smaller ones are no part of the organ
 _FAINT: Final = 0.05  # probabilities below it are a softmax's tail, not an opinion
-_AIR_HU: Final = -300.0
-_MARGIN_MM: Final = 25.0  # shown to the network around the body
 _LEFT_RIGHT: Final = 2  # the axis of an upright array that a mirror image turns
 
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -72,9 +71,13 @@ class Outlined:
 
 
 def answer_twice(
-    predictor: Predictor, prepared: Prepared, plan: SegmentationPlan, rows: Mapping[str, int]
+    predictor: Predictor,
+    prepared: Prepared,
+    region: Region,
+    plan: SegmentationPlan,
+    rows: Mapping[str, int],
 ) -> Answers:
-    """Ask a network for the image and for its mirror image, about the body alone.
+    """Ask a network for the image and for its mirror image, about head and neck alone.
 
     In the mirror image right and left organs are exchanged, so that mirroring the array
     exchanges the sides of the answer and changes nothing else.
@@ -82,7 +85,7 @@ def answer_twice(
     right, left = (rows[name] for name in PAIR)
     flips = tuple(axis for axis in plan.flips if axis != _LEFT_RIGHT)
     asked = replace(plan, flips=flips)
-    box = body_box(prepared, plan)
+    box = box_in(region, prepared.array.shape[1:], plan.patch)
     part = replace(prepared, array=prepared.array[(slice(None), *box)])
     order = np.arange(len(plan.classes) + 1)
     order[[right, left]] = left, right
@@ -92,21 +95,6 @@ def answer_twice(
     size = (len(order), *prepared.array.shape[1:])
     whole = tuple(_within(each, size, box) for each in (seen, other))
     return Answers((whole[0] + whole[1]) / 2, (whole[0], whole[1]), rows)
-
-
-def body_box(prepared: Prepared, plan: SegmentationPlan) -> tuple[slice, slice, slice]:
-    """Box around all that is denser than air, with a margin that is mirrored with it."""
-    how = plan.intensities[0]
-    threshold = (max(_AIR_HU, how.low) - how.mean) / how.deviation
-    inside = prepared.array[0] > threshold
-    box = []
-    for axis in range(3):
-        others = tuple(n for n in range(3) if n != axis)
-        seen = np.flatnonzero(np.count_nonzero(inside, axis=others) > 2)
-        size, margin = inside.shape[axis], int(np.ceil(_MARGIN_MM / plan.spacing_mm[axis]))
-        first, last = (int(seen[0]), int(seen[-1])) if seen.size else (0, size - 1)
-        box.append(slice(max(0, first - margin), min(size, last + 1 + margin)))
-    return box[0], box[1], box[2]
 
 
 def outline_organs(

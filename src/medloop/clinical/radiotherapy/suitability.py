@@ -13,11 +13,10 @@ from medloop.clinical.ct import (
     reason_against_ct,
     require_ct,
 )
+from medloop.clinical.radiotherapy.region import Region, find_region
 from medloop.core.errors import UnsuitableError
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Notice, Selection, Series, Study
-from medloop.imaging.body import find_body
-from medloop.imaging.coarse import reduce
 from medloop.imaging.hounsfield import Scale
 
 MIN_SLICES: Final = 12
@@ -27,13 +26,10 @@ MAX_PIXEL_MM: Final = 6.0  # public training CTs have up to 5.1 mm
 LEAST_AIR: Final = 0.05  # of the voxels: what surrounds the patient
 THIN_MM: Final = 3.0
 
-# A slice of the head or neck. All 100 planning CTs of OpenKBP have 47 mm of such slices or
-# more, the least where the CT was cut to the treated region; two chest CTs of LIDC-IDRI none.
+# All 100 planning CTs of OpenKBP have 47 mm or more of slices that may be of head or neck, the
+# least where the CT was cut to the treated region; two chest CTs of LIDC-IDRI have none.
 MIN_SLIM_MM: Final = 40.0
-_SLIM_MM: Final = (60.0, 230.0)  # from right to left, ears included
-_BONE_MM2: Final = 300.0  # vertebra, jaw or skull
-_BONE_HU, _AIR_HU = 200, -500
-_MOST_AIR: Final = 0.35  # of the cross-section; sinuses and throat have less, lungs more
+_AIR_HU: Final = -500
 
 _OTHER_REGION = re.compile(
     r"CHEST|THORA|LUNG|HEART|CARDIAC|BREAST|ABDOMEN|LIVER|KIDNEY|COLON|PELVIS|HIP|PROSTATE|"
@@ -72,8 +68,8 @@ def choose(study: Study) -> Selection:
     return choose_ct(study, reason_against, region="head and neck")
 
 
-def require_head_and_neck(image: Picture | Volume) -> Volume:
-    """Return the volume, in HU, if head or neck are on it.
+def require_head_and_neck(image: Picture | Volume) -> tuple[Volume, Region]:
+    """Return the volume, in HU, and where head and neck are on it.
 
     A chest, a belly or a pelvis has no slices that are as narrow, hold bone and little air.
 
@@ -94,27 +90,13 @@ def require_head_and_neck(image: Picture | Volume) -> Volume:
         raise UnsuitableError(
             f"values are not in HU: {air:.0%} are of air, a CT has {LEAST_AIR:.0%} or more"
         )
-    slim_mm = slim_extent_mm(volume)
-    if slim_mm < MIN_SLIM_MM:
+    region = find_region(volume)
+    if region.extent_mm < MIN_SLIM_MM:
         raise UnsuitableError(
-            f"no head and neck: {slim_mm:.0f} mm of slices are as narrow as a head or neck,"
-            f" at least {MIN_SLIM_MM:.0f} mm are needed"
+            f"no head and neck: {region.extent_mm:.0f} mm of slices are as narrow as a head or"
+            f" neck, at least {MIN_SLIM_MM:.0f} mm are needed"
         )
-    return volume
-
-
-def slim_extent_mm(volume: Volume) -> float:
-    """How far slices reach that may be of a head or neck, in mm."""
-    coarse = reduce(volume)
-    body = find_body(coarse).inside
-    between, pixel = coarse.steps_mm
-    width = body.any(axis=1).sum(axis=1) * pixel
-    area = body.sum(axis=(1, 2)) * pixel**2
-    bone = ((coarse.array > _BONE_HU) & body).sum(axis=(1, 2)) * pixel**2
-    air = ((coarse.array < _AIR_HU) & body).sum(axis=(1, 2)) * pixel**2
-    low, high = _SLIM_MM
-    slim = (width > low) & (width < high) & (bone > _BONE_MM2) & (air < _MOST_AIR * area)
-    return float(np.count_nonzero(slim) * between)
+    return volume, region
 
 
 def remarks(series: Series) -> tuple[Notice, ...]:
