@@ -60,6 +60,25 @@ def test_jobs_are_claimed_in_the_order_of_arrival(jobs):
     assert [claim(jobs).analysis for _ in range(2)] == ["lung", "retina"]
 
 
+@pytest.mark.parametrize("ending", [JobState.DONE, JobState.FAILED, None])
+def test_of_a_patients_studies_the_earlier_is_analyzed_first(store, tmp_path, ending):
+    late = a_study(tmp_path, "1.2")
+    early = replace(a_study(tmp_path, "1.3"), date="20250228")
+    other = replace(late.patient, identifier="P2")
+    stranger = replace(a_study(tmp_path, "1.4"), date="20200101", patient=other)
+    for study in (late, early, stranger):
+        store.receive(study, now=NOON)
+        store.jobs.add(study.uid, "lung", (SopUid(f"{study.uid}.1.0"),), now=NOON)
+    first, second = claim(store.jobs), claim(store.jobs)
+    assert [first.study, second.study] == ["1.3", "1.4"]
+    assert claim(store.jobs) is None  # until that of 1.3 has ended, or waits for better times
+    if ending is None:
+        store.jobs.retry(first, "PACS is away", now=NOON)
+    else:
+        store.jobs.move(first, ending, now=NOON)
+    assert claim(store.jobs).study == "1.2"
+
+
 def test_a_refusal_is_kept_with_its_reason(jobs):
     assert jobs.refuse(STUDY, "lung", "no CT series", now=NOON)
     assert jobs.refuse(STUDY, "brain", "slice gap 9 mm", now=NOON, is_bad=True)

@@ -37,3 +37,12 @@ def test_a_job_without_a_result_is_bad_input(store, job):
     with pytest.raises(InputError, match="no result"):
         store.results.get(job)
     assert store.results.of_study(StudyUid("1.2")) == ()
+
+
+def test_the_results_of_a_patient_are_found_by_identifier_and_analysis(store, job, tmp_path):
+    store.results.keep(job, RECORD, "1.2/retina", [], now=NOON)
+    (found,) = store.results.of_patient("P1", "retina")
+    assert (found.kept.record, found.study, found.date) == (RECORD, "1.2", "20260228")
+    assert found.patient == a_study(tmp_path / "again").patient
+    assert store.results.of_patient("P1", "lung") == ()
+    assert store.results.of_patient("P2", "retina") == ()

@@ -83,6 +83,13 @@ def _analyze_options(parser: ArgumentParser) -> None:
         const="yes",
         help="retina: add the four-class grade (ICDR 3 and 4 as one), with its class map",
     )
+    parser.add_argument(
+        "--prior",
+        type=Path,
+        metavar="RESULT",
+        help="lung: compare with this result of an earlier study (its folder or result.json), "
+        "instead of the latest earlier one in OUT",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
@@ -91,7 +98,12 @@ def _analyze(options: Namespace, settings: Settings) -> Exit:
 
     settings = _overruled(settings, options)
     return analyze(
-        options.inputs, options.out, options.analyses, settings, as_json=options.json
+        options.inputs,
+        options.out,
+        options.analyses,
+        settings,
+        as_json=options.json,
+        prior=options.prior,
     )
 
 

@@ -37,7 +37,8 @@ def receive(inputs: Sequence[Path], settings: Settings) -> Exit:
         for problem in intake.problems:
             note(f"{problem.source}: {problem.reason}")
         with progress("keeping", len(intake.studies)) as report:
-            for done, study in enumerate(intake.studies):
+            # Of one patient the earlier study waits first: later ones are compared with it.
+            for done, study in enumerate(sorted(intake.studies, key=lambda each: each.date)):
                 report(done, len(intake.studies))
                 receipt = store.receive(study, now=_now())
                 jobs = _queue(store, study.uid, analyses)

@@ -5,7 +5,7 @@ from medloop.store.audit import Audit, Entry
 from medloop.store.catalog import Catalog, Conflict, Receipt
 from medloop.store.database import Store, open_store
 from medloop.store.jobs import Job, Jobs, JobState
-from medloop.store.results import Kept, Results
+from medloop.store.results import Kept, OfPatient, Results
 
 __all__ = [
     "Archive",
@@ -17,6 +17,7 @@ __all__ = [
     "JobState",
     "Jobs",
     "Kept",
+    "OfPatient",
     "Receipt",
     "Results",
     "Store",

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, func, not_, or_, select, update
 
 from medloop.core.errors import InputError, ServiceError
 from medloop.core.study import SopUid, StudyUid
 from medloop.store.sql import Database
 from medloop.store.tables import jobs as table
+from medloop.store.tables import studies
 
 LEASE = timedelta(minutes=30)
 TRIES = 8  # a job whose service fails this often, or whose workers die this often, fails
@@ -101,7 +102,8 @@ class Jobs:
         """Take the job that is due first, to run or to send; None if there is none.
 
         No two workers get the same job while its lease lasts. What several workers have died of
-        is not tried again.
+        is not tried again. Of a patient's studies the earlier is analyzed first: a job waits
+        while the same analysis of an earlier study is due or running.
         """
         lapsed = and_(
             table.c.state.in_((JobState.RUNNING, JobState.SENDING)), table.c.lease <= now
@@ -110,6 +112,7 @@ class Jobs:
             table.c.state.in_((JobState.WAITING, JobState.SENDING)),
             table.c.lease.is_(None),
             table.c.due <= now,
+            or_(table.c.state == JobState.SENDING, not_(_has_earlier(now))),
         )
         first = (
             select(table.c.id)
@@ -290,4 +293,28 @@ def _job(row: RowMapping) -> Job:
         claims=row["claims"],
         due=row["due"],
         folder=row["folder"],
+    )
+
+
+def _has_earlier(now: datetime) -> ColumnElement[bool]:
+    """Whether the same analysis of an earlier study of the patient is due or running."""
+    other, mine, its = table.alias("other"), studies.alias("mine"), studies.alias("its")
+    is_open = or_(
+        other.c.state == JobState.RUNNING,
+        and_(other.c.state == JobState.WAITING, other.c.due <= now),
+    )
+    return (
+        select(other.c.id)
+        .join(its, its.c.uid == other.c.study_uid)
+        .join(mine, mine.c.patient_identifier == its.c.patient_identifier)
+        .where(
+            mine.c.uid == table.c.study_uid,
+            mine.c.patient_identifier != "",
+            its.c.date != "",
+            its.c.date < mine.c.date,
+            other.c.analysis == table.c.analysis,
+            is_open,
+        )
+        .correlate(table)
+        .exists()
     )

@@ -9,9 +9,9 @@ from sqlalchemy import RowMapping, delete, select
 
 from medloop.core.errors import InputError
 from medloop.core.record import Record, from_json, to_json
-from medloop.core.study import StudyUid
+from medloop.core.study import Patient, StudyUid
 from medloop.store.sql import Database
-from medloop.store.tables import jobs
+from medloop.store.tables import jobs, studies
 from medloop.store.tables import results as table
 
 
@@ -24,6 +24,16 @@ class Kept:
     products: tuple[str, ...]
     record: Record
     kept: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OfPatient:
+    """A kept result, and whose it is: `date` is of the study (YYYYMMDD)."""
+
+    kept: Kept
+    study: StudyUid
+    patient: Patient
+    date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,31 @@ class Results:
         )
         with self.database.reading() as connection:
             return tuple(_kept(row) for row in connection.execute(asked).mappings())
+
+    def of_patient(self, identifier: str, analysis: str) -> tuple[OfPatient, ...]:
+        """List one analysis' results about the studies under an identifier, oldest job first.
+
+        The same identifier may be of several patients: compare what else they state.
+        """
+        asked = (
+            select(table, studies)
+            .join(jobs, jobs.c.id == table.c.job_id)
+            .join(studies, studies.c.uid == jobs.c.study_uid)
+            .where(studies.c.patient_identifier == identifier, jobs.c.analysis == analysis)
+            .order_by(table.c.job_id)
+        )
+        with self.database.reading() as connection:
+            return tuple(_of_patient(row) for row in connection.execute(asked).mappings())
+
+
+def _of_patient(row: RowMapping) -> OfPatient:
+    patient = Patient(
+        name=row["patient_name"],
+        identifier=row["patient_identifier"],
+        birth_date=row["patient_birth_date"],
+        sex=row["patient_sex"],
+    )
+    return OfPatient(_kept(row), StudyUid(row["uid"]), patient, row["date"])
 
 
 def _kept(row: RowMapping) -> Kept:

@@ -39,6 +39,7 @@ studies = Table(
     Column("description", String, nullable=False),
     Column("accession", String, nullable=False),
     Column("arrived", Instant, nullable=False),
+    Index("ix_studies_patient", "patient_identifier"),
 )
 
 series = Table(

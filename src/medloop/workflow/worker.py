@@ -19,6 +19,7 @@ from medloop.core.record import from_json
 from medloop.core.study import Case, Selection, Study
 from medloop.workflow.dispatch import dispatch
 from medloop.workflow.ports import Analysis, Archive, Destination
+from medloop.workflow.prior import COMPARING, Comparing, stored_past
 from medloop.workflow.routing import folder_name, selection_from
 
 if TYPE_CHECKING:  # the command line runs single jobs without a database
@@ -152,7 +153,10 @@ def _analyze(store: "Store", analysis: Analysis, bench: Bench, job: "Job") -> Ou
         selection = selection_from(study, job.selection)
     except InputError as bad:
         return Outcome(Ending.FAILED, str(bad))
-    return run(analysis, bench.archive, study, selection, write=write)
+    archive = bench.archive
+    if analysis.name in COMPARING:
+        archive = Comparing(archive, lambda of: stored_past(store, of, analysis.name))
+    return run(analysis, archive, study, selection, write=write)
 
 
 def _deliver(store: "Store", bench: Bench, job: "Job") -> Path:
