@@ -20,6 +20,7 @@ from medloop.models.bundle import CARD, PLAN, WEIGHTS, seal
 from medloop.models.detection_plan import DetectionPlan
 from medloop.models.segmentation_plan import PICTURES, Intensity
 from tests.dicom.phantoms_written import write_ct
+from tests.thorax import Ball, Chest, a_chest
 
 SOLID = DetectionPlan(
     channels=("CT",),
@@ -165,3 +166,18 @@ def test_maps_of_probabilities_are_for_networks_that_segment(tmp_path, capsys):
     typed = (tmp_path, "-o", tmp_path / "out", "--probabilities")
     assert predict(bundle, *typed) == 2
     assert "bright finds objects" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_places_that_may_be_nodules_fill_lunas_table(tmp_path):
+    ball = Ball((-70.0, 10.0, 30.0), 12.0)
+    chest = a_chest(Chest(balls=(ball,)))
+    write_nifti(chest.volume.array, chest.volume.grid, tmp_path / "1.2.7.nii.gz")
+    assert predict("lung_nodules", tmp_path / "1.2.7.nii.gz", "-o", tmp_path / "out") == 0
+    rows = list(csv.DictReader((tmp_path / "out/detections.csv").read_text().splitlines()))
+    chances = [float(row["probability"]) for row in rows]
+    assert chances == sorted(chances, reverse=True)
+    assert {row["seriesuid"] for row in rows} == {"1.2.7"}
+    centers = np.array([[float(row[f"coord{axis}"]) for axis in "XYZ"] for row in rows])
+    away = np.linalg.norm(centers - ball.center_mm, axis=1)
+    assert away.min() < 2.0

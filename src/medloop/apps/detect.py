@@ -1,13 +1,14 @@
 """``medloop predict`` with a network that finds objects: one table of boxes.
 
 Of volumes OUT/detections.csv, with the columns of LUNA16; of pictures OUT/detections.json, as
-COCO's results.
+COCO's results. Nodules in the lungs are found by two networks and fill such a table, too.
 """
 
 import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,21 @@ from medloop.apps.settings import Settings
 from medloop.core.geometry import Grid
 from medloop.core.image import Picture
 from medloop.core.study import Content
+from medloop.imaging.lungs import find_lungs
 from medloop.models.bundle import Bundle
 from medloop.models.detect import Marks, detect, in_patient
 from medloop.models.detection_plan import DetectionPlan
+from medloop.models.nodule_search import Chest, search
+from medloop.models.nodules import probabilities
+from medloop.models.predict import open_weights
 from medloop.models.segmentation_plan import PICTURES
 
 _COLUMNS = (
     *("seriesuid", "coordX", "coordY", "coordZ", "diameter_mm", "probability", "class"),
     *("sizeX_mm", "sizeY_mm", "sizeZ_mm", "input"),
 )
+
+_UNSTATED = "1"
 
 Row = dict[str, Any]  # JSON's and CSV's values
 
@@ -55,24 +62,71 @@ def tell_objects(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
         grid = None if isinstance(image, Picture) else image.grid
         marks = detect(predictor, array, grid, plan)
         found = _in_picture(marks, plan) if grid is None else _in_volume(marks, grid, plan)
-        rows.extend({**_name(item, plan), **row} for row in found)
+        name = _picture_name(item) if is_flat else _name(item)
+        rows.extend({**name, **row} for row in found)
 
     def finish() -> Path:
-        data = write(rows).encode("utf-8", errors="surrogateescape")  # names as on disk
-        write_whole(table, lambda part: part.write_bytes(data))
-        return table
+        return _written(write(rows), table)
 
     wanted = Content.PICTURES if is_flat else Content.VOLUME
     job = Job("finding objects", one, finish)
     return run_batch(inputs, wanted, job, channels=len(plan.channels))
 
 
-def _name(item: Input, plan: DetectionPlan) -> Row:
-    """Name an input as data sets do; pictures of COCO are named by their number."""
-    if plan.frame == PICTURES:
-        number = int(item.stem) if item.stem.isdecimal() else item.stem
-        return {"image_id": number, "file_name": item.name}
+def tell_nodules(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Settings) -> Exit:
+    """Look for pulmonary nodules on every volume; a row for each place both networks judged.
+
+    All of them, whatever their probability, as LUNA16's evaluation wants. Diameters are those
+    of blobs, coarser than what the analysis measures.
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to read.
+    """
+    plan = bundle.nodule_plan
+    second, screen = open_network(bundle, settings), open_weights(bundle.screen)
+    rows: list[Row] = []
+
+    def one(item: Input) -> None:
+        _, volume = item.volume()
+        if volume.unit == _UNSTATED:  # NIfTI says nothing; whoever asks for lungs gives CT
+            volume = replace(volume, unit="HU")
+        chest = Chest.of(volume, find_lungs(volume).mask)
+        found = search(chest, screen, second, plan)
+        chance = probabilities(found.answer.logits, plan)
+        for n in np.argsort(-chance, kind="stable"):
+            if not np.isfinite(found.answer.logits[n]):
+                break
+            row = _name(item) | {"probability": round(float(chance[n]), 6), "class": "nodule"}
+            center = chest.grid.to_world(found.spots.centers[n])
+            row |= {
+                f"coord{axis}": round(float(v), 3)
+                for axis, v in zip("XYZ", center, strict=True)
+            }
+            row["diameter_mm"] = round(2 * float(found.spots.radii_mm[n]), 3)
+            rows.append(row)
+
+    def finish() -> Path:
+        return _written(_csv(rows), out / "detections.csv")
+
+    return run_batch(inputs, Content.VOLUME, Job("looking for nodules", one, finish))
+
+
+def _written(text: str, table: Path) -> Path:
+    data = text.encode("utf-8", errors="surrogateescape")  # names as on disk
+    write_whole(table, lambda part: part.write_bytes(data))
+    return table
+
+
+def _name(item: Input) -> Row:
     return {"seriesuid": item.series_uid or item.stem, "input": item.name}
+
+
+def _picture_name(item: Input) -> Row:
+    """Name a picture as data sets do: those of COCO by their number."""
+    number = int(item.stem) if item.stem.isdecimal() else item.stem
+    return {"image_id": number, "file_name": item.name}
 
 
 def _in_volume(marks: Marks, grid: Grid, plan: DetectionPlan) -> list[Row]:

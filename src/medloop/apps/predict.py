@@ -18,7 +18,7 @@ from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import find_bundle, open_network, open_second
 from medloop.apps.classify import tell_classes
 from medloop.apps.console import Exit, UsageError
-from medloop.apps.detect import tell_objects
+from medloop.apps.detect import tell_nodules, tell_objects
 from medloop.apps.label import label
 from medloop.apps.output import require_folder, write_whole
 from medloop.apps.pixels import flat_affine, rgb8
@@ -71,8 +71,9 @@ def predict(
         raise UsageError(f"--probabilities is for networks that segment; {bundle.name} {verb}")
     if task is Task.CLASSIFICATION:
         return tell_classes(bundle, inputs, out, settings)
-    if task is Task.DETECTION:
-        return tell_objects(bundle, inputs, out, settings)
+    if task in (Task.DETECTION, Task.NODULES):
+        tell = tell_objects if task is Task.DETECTION else tell_nodules
+        return tell(bundle, inputs, out, settings)
     plan = bundle.photograph_plan
     predictor = open_network(bundle, settings)
     keep: _Table | _Maps = _Maps(out, plan, probabilities)
