@@ -6,6 +6,7 @@ says whose it is; in the node the store's catalog does.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ from medloop.workflow.ports import Archive
 from medloop.workflow.routing import Refusal, Route
 
 if TYPE_CHECKING:  # the command line runs without a database
-    from medloop.store import Store
+    from medloop.store import Kept, Store
 
 COMPARING: Final = frozenset({"lung"})  # analyses that make use of an earlier result
 _UNDATED: Final = Notice(
@@ -179,10 +180,14 @@ def stored_past(store: "Store", study: Study, analysis: str) -> Past:
     if not study.patient.identifier.strip():
         return Past()
     results = (
-        Earlier(each.patient, each.study, each.date, lambda kept=each.kept: kept.record)
+        Earlier(each.patient, each.study, each.date, partial(_kept_record, each.kept))
         for each in store.results.of_patient(study.patient.identifier, analysis)
     )
     return latest(study, analysis, results)
+
+
+def _kept_record(kept: "Kept") -> Record:
+    return kept.record
 
 
 def in_order_of_date(answers: Sequence[Route | Refusal]) -> list[int]:
