@@ -205,7 +205,7 @@ class Known:
 
     steps_mm: tuple[float, float, float]
     distances: dict[str, Distance] = field(default_factory=anatomy)
-    blur_mm: float = 1.0
+    blur_mm: float = 0.7
     is_turned: bool = False
 
     def run(self, x):

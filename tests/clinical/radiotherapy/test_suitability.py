@@ -24,6 +24,7 @@ from medloop.core.study import (
     Study,
     StudyUid,
 )
+from medloop.imaging.hounsfield import Scale, check_hu
 from tests.necks import a_grid, a_neck
 from tests.thorax import a_chest, a_head
 
@@ -133,6 +134,13 @@ def test_a_ct_that_was_cut_to_the_treated_region_suits():
 
 
 def test_thick_slices_are_told():
-    assert remarks(a_series()) == ()
-    (notice,) = remarks(a_series(slice_mm=5.0))
+    checked = check_hu(a_neck().volume)
+    assert remarks(a_series(), checked) == ()
+    (notice,) = remarks(a_series(slice_mm=5.0), checked)
     assert notice.text == "Slices of 5.0 mm: outlines are less sure from head to foot."
+
+
+def test_a_ct_without_peaks_of_air_and_tissue_is_told():
+    checked = replace(check_hu(a_neck().volume), scale=Scale.UNKNOWN)
+    (notice,) = remarks(a_series(), checked)
+    assert notice.code == "oar-hu"

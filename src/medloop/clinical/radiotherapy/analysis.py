@@ -99,8 +99,7 @@ class HeadNeckAnalysis:
             labels=labels,
             structures=tuple(_structure(name, each) for name, each in found.items()),
             warnings=(
-                *remarks(case.selection.series[0]),
-                *check_hu(volume).notices,
+                *remarks(case.selection.series[0], check_hu(volume)),
                 *notices,
             ),
             timings_s={

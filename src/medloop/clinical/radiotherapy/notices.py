@@ -8,7 +8,7 @@ from medloop.clinical.radiotherapy.codes import ORGANS, PAIR
 from medloop.clinical.radiotherapy.organs import Outlined
 from medloop.core.study import Notice
 
-LEAST_DICE: Final = 0.75  # expected, or between mirror images: lower is told
+LEAST_DICE: Final = 0.8  # expected, or between mirror images: lower is told
 APART_MM3: Final = 100.0  # of dropped pieces that is told
 # What runs on beyond a scan that ends at the neck or chest.
 _RUNS_ON: Final = frozenset({("spinal_cord", "foot"), ("oesophagus", "foot")})

@@ -161,7 +161,7 @@ def _outline(
     first, second = (each[row] >= LEVEL for each in answers.twice)
     coarse = own >= LEVEL
     cell_mm3 = grid.voxel_mm3 * float(np.prod(prepared.size)) / probability.size
-    contours = ()
+    contours: tuple[Contour, ...] = ()
     if turn_of(grid).axes[0] == 0:  # contours are drawn on axial slices
         contours, _ = without_fragments(contours_of(field, grid, level=LEVEL, offset=start))
     return Outlined(

@@ -52,13 +52,13 @@ WORDS: Book = {
         "labelled cases: 1st to 99th percentile of the volume in the {cases} planning CTs of "
         "OpenKBP's training part, where the organ was drawn. Expected Dice: agreement with "
         "what the network's own probabilities expect; mirror Dice: agreement of its answers to "
-        "the image and to its mirror image. Both say how unsure the network is, neither was "
-        "measured against a physician. Voxels {voxel}\u00a0mm (left–right, front–back, "
-        "head–foot).",
+        "the image and to its mirror image. Both say how unsure the network is; a network is "
+        "surer than it is right, so the overlap with a physician's outline is lower. Voxels "
+        "{voxel}\u00a0mm (left–right, front–back, head–foot).",
         "取严至取宽：以概率 0.75 与 0.25 为界的体积。标注病例范围：OpenKBP 训练部分 {cases} 例"
         "计划 CT 中已勾画该器官者体积的第 1 至第 99 百分位。预期 Dice："
         "与网络自身概率期望的一致性；镜像 Dice：对原图与镜像图两次结果的一致性。"
-        "二者仅反映网络的不确定程度，并非与医师勾画的比较。"
+        "二者仅反映网络自身的不确定程度；网络往往过于自信，与医师勾画的重合度会更低。"
         "体素 {voxel}\u00a0mm（左右、前后、头足）。",
     ),
     "figure": (
@@ -138,6 +138,11 @@ NOTICES: Translations = {
     "oar-sides": (
         "右侧腮腺位于左侧腮腺的患者左侧 {distance_mm:.0f} mm："
         "轮廓或图像的左右可能颠倒，请核对。"
+    ),
+    "oar-hu": "未见空气和软组织的 HU 峰值：CT 可能已裁剪至局部区域，或数值不是 HU。",
+    "hu-padding": "图像含填充值 {padding:g}。",
+    "hu-calibration": (
+        "CT 值可能有偏差：{tissue} 的峰值为 {seen_hu:.0f} HU，通常为 {usual_hu:.0f} HU。"
     ),
     "oar-thick-slices": "层厚 {slice_mm:.1f} mm：头足方向的轮廓精度降低。",
     **{

@@ -46,7 +46,7 @@ def head_neck_pictures(case: Case, result: Result) -> Mapping[str, Rgb]:
         box = _joined([boxes[label - 1] for label in wanted if boxes[label - 1] is not None])
         if box is None:
             continue
-        panels = []
+        panels: list[Rgb] = []
         for view in _views(np.isin(marked[box], wanted), box, spacing_mm):
             panel = gray_plane(image, spacing_mm, view, window)
             draw_labels(panel, marked, spacing_mm, view, colors)

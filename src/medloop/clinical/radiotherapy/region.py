@@ -49,8 +49,8 @@ def find_region(volume: Volume) -> Region:
         return Region(0.0, ((0.0, 1.0), (0.0, 1.0), (0.0, 1.0)))
     at, count = np.flatnonzero(slim), len(slim)
     lengthwise = (
-        max(0.0, (at[0] - _BELOW_MM / between) / count),
-        min(1.0, (at[-1] + 1 + _ABOVE_MM / between) / count),
+        max(0.0, (int(at[0]) - _BELOW_MM / between) / count),
+        min(1.0, (int(at[-1]) + 1 + _ABOVE_MM / between) / count),
     )
     across = [_span(body[slim].any(axis=axis), _AROUND_MM / pixel) for axis in (2, 1)]
     extent_mm = float(np.count_nonzero(slim) * between)

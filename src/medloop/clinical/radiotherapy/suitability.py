@@ -17,7 +17,7 @@ from medloop.clinical.radiotherapy.region import Region, find_region
 from medloop.core.errors import UnsuitableError
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Notice, Selection, Series, Study
-from medloop.imaging.hounsfield import Scale
+from medloop.imaging.hounsfield import Hounsfield, Scale
 
 MIN_SLICES: Final = 12
 MIN_COVERED_MM: Final = 60.0
@@ -99,9 +99,12 @@ def require_head_and_neck(image: Picture | Volume) -> tuple[Volume, Region]:
     return volume, region
 
 
-def remarks(series: Series) -> tuple[Notice, ...]:
-    """Say what about the series chosen a reader of outlines must know."""
-    notices = []
+def remarks(series: Series, checked: Hounsfield) -> tuple[Notice, ...]:
+    """Say what about the series chosen, and its HU, a reader of outlines must know."""
+    notices = [notice for notice in checked.notices if notice.code != "hu-unknown"]
+    if checked.scale is Scale.UNKNOWN:
+        text = "No peaks of air and soft tissue: the CT was cut to a region, or is not in HU."
+        notices.append(Notice("oar-hu", text))
     thickness, gap = series.scan.thickness_mm, series.slice_mm
     widest = max(thickness or 0.0, gap or 0.0)
     if widest > THIN_MM + ROUNDED_MM:

@@ -21,7 +21,7 @@ AXES: Final[Mapping[str, tuple[int, int, int]]] = {
     "coronal": (1, 0, 2),
     "sagittal": (2, 0, 1),
 }
-_LETTERS: Final = {"axial": "RL", "coronal": "RL", "sagittal": "AP"}
+_LETTERS: Final = {"axial": ("R", "L"), "coronal": ("R", "L"), "sagittal": ("A", "P")}
 _EDGE, _WHITE, _FRAME = (20, 20, 20), (255, 255, 255), (70, 70, 70)
 Rgb = UInt8[ndarray, "y x 3"]
 
