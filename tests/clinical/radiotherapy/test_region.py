@@ -45,3 +45,12 @@ def test_a_box_grows_to_a_window_where_there_is_room(span, size, least, expected
     box = box_in(region, (size, 8, 9), (least, 1, 1))
     assert (box[0].start, box[0].stop) == expected
     assert (box[1], box[2]) == (slice(0, 8), slice(0, 9))
+
+
+@pytest.mark.parametrize(("wide", "expected"), [(0.68, (18, 82)), (0.72, (14, 86))])
+def test_a_box_a_little_wider_than_a_window_is_cut_to_one(wide, expected):
+    span = ((1 - wide) / 2, (1 + wide) / 2)
+    region = Region(100.0, (span, span, span))
+    box = box_in(region, (100, 100, 100), (64, 64, 64))
+    assert (box[1].start, box[1].stop) == (box[2].start, box[2].stop) == expected
+    assert box[0].stop - box[0].start >= 100 * wide

@@ -25,7 +25,7 @@ from medloop.core.finding import Assessment, Finding, Measurement, Provenance, R
 from medloop.core.structure import RoiKind, Structure
 from medloop.core.study import Case, Selection, Study
 from medloop.imaging.hounsfield import check_hu
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, answered
 from medloop.models.segment import prepare
 from medloop.models.segmentation_plan import VOLUMES, SegmentationPlan
 
@@ -114,7 +114,7 @@ class HeadNeckAnalysis:
         return Provenance(
             analysis=self.name,
             version=medloop.__version__,
-            weights=(self.network.identity,),
+            weights=(answered(self.network.identity, self.network.predictor),),
             inputs=tuple(instance.uid for instance in instances),
             input_sha256=instances[0].sha256,
             finished=self.now(),
