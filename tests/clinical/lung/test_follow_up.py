@@ -197,7 +197,7 @@ def test_the_node_compares_too_and_in_chinese(home, scans, monkeypatch, capsys):
         "与 365 天前（2024-03-01）的检查比较：增大 1 个、新发 1 个、稳定 1 个、消失 1 个。"
         in text
     )
-    assert "；2024-03-01 后新发，Lung-RADS 4B 类。" in text
+    assert "；较 2024-03-01 新发，Lung-RADS 4B 类。" in text
     assert "天）：增大，Lung-RADS 4B 类。" in text
 
 

@@ -62,7 +62,7 @@ WORDS: Book = {
         "volume {share}, within measurement error",
         "体积 {share}，在测量误差范围内",
     ),
-    "is_new": ("; new since {date}", "；{date} 后新发"),
+    "is_new": ("; new since {date}", "；较 {date} 新发"),
     "is_not covered": (
         "; not comparable with {date}",
         "；与 {date} 无法比较",
@@ -182,7 +182,7 @@ WORDS: Book = {
     ),
     # figures
     "figure": ("Key images", "关键图像"),
-    "heat": ("Where the network looked", "网络关注区域"),
+    "heat": ("Where the network looked", "模型关注区域"),
     "heat_low": ("little", "低"),
     "heat_high": ("much", "高"),
     # limits
