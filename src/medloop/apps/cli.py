@@ -29,7 +29,7 @@ CODES: tuple[tuple[type[BaseException], Exit], ...] = (
 
 def overview() -> str:
     """Return the text of ``medloop --help``."""
-    verbs = [f"  {command.name:<10}{command.summary}" for command in COMMANDS]
+    verbs = [f"  {command.name:<11}{command.summary}" for command in COMMANDS]
     return "\n".join(
         [
             "usage: medloop COMMAND ...",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from medloop.apps import structure_options
 from medloop.apps.console import Exit, UsageError
 from medloop.apps.settings import LANGUAGES, PRECISIONS, Settings
 
@@ -357,6 +358,13 @@ COMMANDS = (
             "export bundle/ --monai monai_bundle",
             "merge adapter.safetensors -o bundle",
         ),
+    ),
+    Command(
+        "structures",
+        structure_options.SUMMARY,
+        structure_options.add_options,
+        structure_options.answer,
+        structure_options.EXAMPLES,
     ),
     Command(
         "demo",
