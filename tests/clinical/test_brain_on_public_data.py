@@ -8,8 +8,9 @@ import pytest
 
 from medloop.clinical.brain.notices import doubts
 from medloop.clinical.brain.suitability import require_region
-from medloop.clinical.brain.volumes import measure, measure_parts, shape_of
+from medloop.clinical.brain.volumes import measure, measure_parts
 from medloop.files.nifti import read_nifti
+from medloop.imaging.shape import shape_of
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 
