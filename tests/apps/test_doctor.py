@@ -7,6 +7,8 @@ from medloop.apps.bootstrap import OFFERS
 from medloop.apps.cli import main
 from medloop.apps.doctor import Health
 from medloop.apps.settings import Settings
+from medloop.models.engines import Precision
+from medloop.models.measured import Measured, Memory, Subject
 from tests.apps.tiny_bundles import a_grading_bundle, a_lesion_bundle
 
 
@@ -51,6 +53,23 @@ def test_a_damaged_bundle_is_missing_and_so_is_what_needs_it(settings):
     assert found(checks, "bundles")["retina_grading"].health is Health.GOOD
     retina = found(checks, "analyses")["retina"]
     assert (retina.health, retina.advice) == (Health.MISSING, "without retina_lesions")
+
+
+def test_what_was_measured_here_is_told_with_the_bundle_and_by_the_doctor(
+    settings, capsys, monkeypatch
+):
+    subject = Subject("retina_lesions", "ab" * 32, ("fp32", "int8"), (1, 3, 64, 64))
+    measured = Measured(subject, Precision.INT8, {"fp32": 40.0, "int8": 12.5})
+    Memory(settings.measured).keep(measured)
+    told = "1x3x64x64: int8 12.5 ms, fp32 40 ms; auto takes int8"
+    assert found(doctor.examine(settings), "measured")["retina_lesions"].detail == told
+    monkeypatch.setenv("MEDLOOP_HOME", str(settings.home))
+    main(["models", "show", "retina_lesions"])
+    assert f"# measured here: {told}" in capsys.readouterr().out
+    main(["models", "show", "retina_lesions", "--json"])
+    assert json.loads(capsys.readouterr().out)["measured_here"] == [told]
+    main(["models", "show", "retina_grading"])
+    assert "measured" not in capsys.readouterr().out
 
 
 def test_json_says_the_same_as_the_table(settings, capsys, monkeypatch):

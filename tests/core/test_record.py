@@ -147,6 +147,7 @@ def test_the_record_is_laid_out_as_promised():
         "weights_sha256": "aa",
     }
     assert [used["bundle"] for used in record["bundles"]] == ["grading", "lesions"]
+    assert [used["precision"] for used in record["bundles"]] == ["fp32", "fp32"]
     assert list(record["timings_s"]) == ["read", "prepare", "infer", "post", "write"]
     (finding,) = record["findings"]
     assert finding["concept"] == {"scheme": "SCT", "value": "27925004", "meaning": "Nodule"}
@@ -156,6 +157,15 @@ def test_the_record_is_laid_out_as_promised():
     assert finding["segment"] == 4
     assert "box" not in finding
     assert record["finished"] == "2026-03-01T12:00:00Z"
+
+
+def test_the_precision_of_a_network_is_kept_and_was_fp32_before_it_was_told():
+    rounded = replace(a_result().provenance, weights=(Weights("lungs", "1", "aa", "bf16"),))
+    record = to_record(a_result(provenance=rounded), STUDY, "")
+    assert from_record(record).result.provenance == rounded
+    del record["bundles"][0]["precision"]
+    (used,) = from_record(record).result.provenance.weights
+    assert used.precision == "fp32"
 
 
 def test_two_runs_differ_in_times_alone():

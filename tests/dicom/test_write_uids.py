@@ -32,9 +32,10 @@ def test_what_made_a_result_decides_its_uids():
         replace(A_RESULT, input_sha256="ce"),
         replace(A_RESULT, inputs=(SopUid("1.3"),)),
         replace(A_RESULT, weights=(Weights("grading", "1", "ac"),)),
+        replace(A_RESULT, weights=(Weights("grading", "1", "ab", "bf16"),)),
     ]
     uids = {result_uid(p, "seg") for p in (A_RESULT, *others)} | {result_uid(A_RESULT, "sr")}
-    assert len(uids) == 7
+    assert len(uids) == 8
 
 
 def test_the_time_of_a_result_does_not_change_its_uids():

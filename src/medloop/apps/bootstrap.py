@@ -47,13 +47,12 @@ def _hippocampus(settings: Settings) -> Analysis:
 
 
 def _lung(settings: Settings) -> Analysis:
-    from medloop.apps.bundles import find_bundle, open_network
+    from medloop.apps.bundles import find_bundle, open_network, open_screen
     from medloop.clinical.lung.analysis import LungAnalysis, Networks
-    from medloop.models.predict import open_weights
 
     bundle = find_bundle("lung_nodules", settings)
     second = open_network(bundle, settings)
-    screen = open_weights(bundle.screen)
+    screen = open_screen(bundle, settings)
     return LungAnalysis(
         Networks(screen, second, bundle.nodule_plan, bundle.both_identities),
         now=lambda: datetime.now(UTC),

@@ -8,10 +8,11 @@ from pathlib import Path
 from medloop.apps.console import Exit, UsageError, say
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
-from medloop.models.bundle import INT8_WEIGHTS, Bundle, load_bundle, shipped_bundles
+from medloop.models.bundle import Bundle, load_bundle, shipped_bundles
 from medloop.models.evidence import SecondReader, open_forest
+from medloop.models.measured import Memory
 from medloop.models.plan import Plan
-from medloop.models.predict import Precision, Predictor, open_predictor
+from medloop.models.predict import Predictor, open_predictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,30 @@ def open_network(bundle: Bundle, settings: Settings) -> Predictor:
     Raises
     ------
     UsageError
-        If INT8 is asked for and the bundle has none.
+        If INT8 is asked for and the bundle has none, or BF16 and the processor has none.
     """
-    precision = settings.precision
-    if precision == Precision.INT8 and not (bundle.folder / INT8_WEIGHTS).is_file():
-        raise UsageError(f"bundle {bundle.name} has no INT8 weights; use --precision fp32")
-    return open_predictor(bundle, precision=precision)
+    return _open(bundle, settings)
+
+
+def open_screen(bundle: Bundle, settings: Settings) -> Predictor:
+    """Open the first of two networks that look for nodules; where INT8 is asked for, in FP32.
+
+    Raises
+    ------
+    UsageError
+        If BF16 is asked for and the processor has none.
+    """
+    return _open(bundle, settings, bundle.screen)
+
+
+def _open(bundle: Bundle, settings: Settings, weights: Path | None = None) -> Predictor:
+    memory = Memory(settings.measured)
+    try:
+        return open_predictor(
+            bundle, precision=settings.precision, memory=memory, weights=weights
+        )
+    except InputError as error:  # that the bundle or machine lacks a precision
+        raise UsageError(str(error)) from error
 
 
 def open_second(bundle: Bundle, settings: Settings) -> SecondReader | None:
@@ -95,8 +114,21 @@ def show_card(name: str, settings: Settings, *, as_json: bool) -> Exit:
     """Print the card of one bundle: intended use, training data, figures."""
     bundle = find_bundle(name, settings)
     text = (bundle.folder / "card.toml").read_text(encoding="utf-8")
-    say(json.dumps(tomllib.loads(text), indent=2, default=str) if as_json else text.rstrip())
+    told = measured_of(bundle.name, settings)
+    if as_json:
+        card = tomllib.loads(text) | ({"measured_here": list(told)} if told else {})
+        say(json.dumps(card, indent=2, default=str))
+        return Exit.DONE
+    say(text.rstrip())
+    for line in told:
+        say(f"# measured here: {line}")
     return Exit.DONE
+
+
+def measured_of(name: str, settings: Settings) -> tuple[str, ...]:
+    """Say what was measured of a bundle's networks, a line each."""
+    known = Memory(settings.measured).all()
+    return tuple(each.told() for each in known if each.subject.bundle == name)
 
 
 def _listed(place: Path | str, name: str, kind: str) -> Listed:

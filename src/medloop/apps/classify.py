@@ -16,7 +16,7 @@ from medloop.core.study import Content
 from medloop.models.bundle import Bundle
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.classify import classify
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, end_case
 from medloop.models.segmentation_plan import PICTURES
 
 
@@ -36,6 +36,7 @@ def tell_classes(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
 
     def one(item: Input) -> None:
         rows.append([item.name, *_one(item, predictor, plan)])
+        end_case(predictor)
 
     def finish() -> Path:
         _write(table, plan, rows)

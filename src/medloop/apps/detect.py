@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from medloop.apps.batch import Input, Job, run_batch
-from medloop.apps.bundles import open_network
+from medloop.apps.bundles import open_network, open_screen
 from medloop.apps.console import Exit
 from medloop.apps.output import write_whole
 from medloop.apps.pixels import channels_of
@@ -29,7 +29,7 @@ from medloop.models.detect import Marks, detect, in_patient
 from medloop.models.detection_plan import DetectionPlan
 from medloop.models.nodule_search import Chest, search
 from medloop.models.nodules import probabilities
-from medloop.models.predict import open_weights
+from medloop.models.predict import end_case
 from medloop.models.segmentation_plan import PICTURES
 
 _COLUMNS = (
@@ -61,6 +61,7 @@ def tell_objects(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
         array, image = channels_of(item, len(plan.channels), flat=is_flat)
         grid = None if isinstance(image, Picture) else image.grid
         marks = detect(predictor, array, grid, plan)
+        end_case(predictor)
         found = _in_picture(marks, plan) if grid is None else _in_volume(marks, grid, plan)
         name = _picture_name(item) if is_flat else _name(item)
         rows.extend({**name, **row} for row in found)
@@ -85,7 +86,7 @@ def tell_nodules(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
         If there is nothing to read.
     """
     plan = bundle.nodule_plan
-    second, screen = open_network(bundle, settings), open_weights(bundle.screen)
+    second, screen = open_network(bundle, settings), open_screen(bundle, settings)
     rows: list[Row] = []
 
     def one(item: Input) -> None:
@@ -94,6 +95,8 @@ def tell_nodules(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
             volume = replace(volume, unit="HU")
         chest = Chest.of(volume, find_lungs(volume).mask)
         found = search(chest, screen, second, plan)
+        for network in (screen, second):
+            end_case(network)
         chance = probabilities(found.answer.logits, plan)
         for n in np.argsort(-chance, kind="stable"):
             if not np.isfinite(found.answer.logits[n]):

@@ -73,6 +73,7 @@ def examine(settings: Settings) -> tuple[Check, ...]:
         *_decoders(),
         *_reports(),
         *_engines(),
+        *_measured(settings),
         *bundles,
         *_analyses(bundles),
     )
@@ -189,6 +190,18 @@ def _engines() -> Iterator[Check]:
     from openvino import Core
 
     yield Check("engines", "openvino", Health.GOOD, ", ".join(Core().available_devices))
+
+
+def _measured(settings: Settings) -> Iterator[Check]:
+    from medloop.models.engines import Machine
+    from medloop.models.measured import Memory
+
+    machine = Machine.here()
+    advice = "" if machine.has_bf16 else "FP32 alone, and INT8 where a bundle has it"
+    health = Health.GOOD if machine.has_bf16 else Health.OPTIONAL
+    yield Check("engines", "BF16", health, machine.processor, advice)
+    for each in Memory(settings.measured).all():
+        yield Check("measured", each.subject.bundle, Health.GOOD, each.told())
 
 
 def _bundles(settings: Settings) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from medloop.core.image import Picture
 from medloop.core.study import Content
 from medloop.files.nifti import write_nifti
 from medloop.models.bundle import Bundle
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, end_case
 from medloop.models.segment import labels_of, on_image, prepare, probabilities
 from medloop.models.segmentation_plan import PICTURES, SegmentationPlan
 
@@ -40,6 +40,7 @@ def label(
 
     def one(item: Input) -> None:
         _one(item, predictor, plan, out, shares=shares)
+        end_case(predictor)
 
     return run_batch(
         inputs, wanted, Job("segmenting", one, lambda: out), channels=len(plan.channels)

@@ -32,7 +32,7 @@ from medloop.imaging.fundus import Field, find_field
 from medloop.models.canvas import place
 from medloop.models.evidence import SecondReader
 from medloop.models.plan import Plan, Task
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, end_case
 from medloop.models.retina import (
     exceedance,
     grade_canvas,
@@ -82,6 +82,7 @@ def predict(
 
     def one(item: Input) -> None:
         keep.add(item, predictor, item.picture())
+        end_case(predictor)
 
     return run_batch(inputs, Content.PICTURES, Job("predicting", one, keep.finish))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from medloop.apps.console import UsageError
 
 LANGUAGES = ("en", "zh")
-PRECISIONS = ("auto", "fp32", "int8")
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
 SWITCH = ("no", "yes")
 
 
@@ -36,6 +36,11 @@ class Settings:
     def bundles(self) -> Path:
         """Folder of installed bundles, one folder each."""
         return self.home / "bundles"
+
+    @property
+    def measured(self) -> Path:
+        """File of what was measured on this machine: which precision is fastest."""
+        return self.home / "measured.json"
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:

@@ -67,11 +67,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The bundle that answered; `sha256` is of its weights file."""
+    """The bundle that answered; `sha256` is of its weights file.
+
+    `precision` is the arithmetic it answered in: ``fp32``, ``bf16`` or ``int8``.
+    """
 
     bundle: str
     version: str
     sha256: str
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,12 @@ def to_record(result: Result, study: Study, source: str) -> Record:
             "weights_sha256": main.sha256 if main else None,
         },
         "bundles": [
-            {"bundle": used.bundle, "version": used.version, "weights_sha256": used.sha256}
+            {
+                "bundle": used.bundle,
+                "version": used.version,
+                "weights_sha256": used.sha256,
+                "precision": used.precision,
+            }
             for used in made.weights
         ],
         "findings": [_finding(finding) for finding in result.findings],
@@ -190,7 +195,10 @@ def _to_provenance(record: Record) -> Provenance:
         analysis=_text(analysis, "name"),
         version=_text(analysis, "version"),
         weights=tuple(
-            Weights(*(_text(used, key) for key in ("bundle", "version", "weights_sha256")))
+            Weights(
+                *(_text(used, key) for key in ("bundle", "version", "weights_sha256")),
+                precision=_text({"precision": "fp32"} | used, "precision"),
+            )
             for used in _dicts(record, "bundles")
         ),
         inputs=tuple(SopUid(str(uid)) for uid in _list(inputs, "instances")),

@@ -7,7 +7,7 @@ from numpy import ndarray
 from medloop.core.geometry import Grid
 from medloop.imaging.orientation import turn_of
 from medloop.models.classification_plan import ClassificationPlan
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, expect
 from medloop.models.segment import require_suits, scaled
 from medloop.models.window import mirrored
 
@@ -32,6 +32,7 @@ def logits_of(
 ) -> Float[ndarray, " k"]:
     """Logits of a prepared image, the mean over its mirror images."""
     answers = []
+    expect(predictor, 1 << len(plan.flips), x[None])
     for axes in mirrored(plan.flips):
         seen = np.ascontiguousarray(np.flip(x, tuple(1 + axis for axis in axes)))
         answers.append(predictor.run(seen[None])["logits"][0])

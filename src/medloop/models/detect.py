@@ -10,7 +10,7 @@ from scipy import ndimage
 from medloop.core.geometry import Grid
 from medloop.imaging.orientation import Turn, turn_of, upright_grid
 from medloop.models.detection_plan import DetectionPlan
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, expect
 from medloop.models.segment import require_suits, scaled
 from medloop.models.segmentation_plan import PICTURES
 from medloop.models.window import bell, mirrored, starts
@@ -183,13 +183,16 @@ def _slide(
     weight, classes = bell(patch), len(plan.classes)
     total = np.zeros((classes + 2 * len(cell), *cells), np.float32)
     norm = np.zeros(cells, np.float32)
-    for start in starts(cells, patch, plan.overlap):
+    every = list(starts(cells, patch, plan.overlap))
+    for start in every:
         place = tuple(slice(s, s + side) for s, side in zip(start, patch, strict=True))
         window = tuple(
             slice(part.start * step, part.stop * step)
             for part, step in zip(place, cell, strict=True)
         )
-        answer = _answer(predictor, image[(slice(None), *window)], plan)
+        seen = image[(slice(None), *window)]
+        expect(predictor, len(every) << len(plan.flips), seen[None])
+        answer = _answer(predictor, seen, plan)
         total[(slice(None), *place)] += answer * weight
         norm[place] += weight
     total /= norm

@@ -21,7 +21,7 @@ from medloop.imaging.vessels import open_view
 from medloop.models.bundle import FOREST, Bundle
 from medloop.models.canvas import Placement, normalize, place, unplace
 from medloop.models.plan import Plan, Task
-from medloop.models.predict import OnnxRuntimePredictor, Predictor
+from medloop.models.predict import OnnxRuntimePredictor, Predictor, expect
 
 READ = ("MA", "HE", "EX", "SE")  # the maps that are read, and below, those placed by distance
 PLACED = ("EX", "HE", "MA")
@@ -63,7 +63,9 @@ def outline(
     if plan.task is not Task.LESIONS:
         raise InputError(f"plan is for {plan.task}, not {Task.LESIONS}")
     canvas, placement = place(rgb, field, plan)
-    return Outlined(predictor.run(normalize(canvas, plan))["probability"][0], placement, plan)
+    x = normalize(canvas, plan)
+    expect(predictor, 1, x)
+    return Outlined(predictor.run(x)["probability"][0], placement, plan)
 
 
 def evidence(
@@ -112,7 +114,7 @@ def open_forest(bundle: Bundle, lesions: Bundle) -> Predictor:
             f"bundle {bundle.name} reads the maps of {plan.reads} with weights"
             f" {plan.reads_sha256[:12]}..., here they are {lesions.sha256[:12]}..."
         )
-    return OnnxRuntimePredictor(bundle.forest)  # OpenVINO grows no trees
+    return OnnxRuntimePredictor(bundle.forest, is_on_cpu=True)  # OpenVINO grows no trees
 
 
 @dataclass(frozen=True, slots=True, eq=False)

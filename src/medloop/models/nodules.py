@@ -11,7 +11,7 @@ from numpy import ndarray
 from medloop.imaging.blobs import Blobs, find_blobs
 from medloop.imaging.hounsfield import Curve, match_histogram
 from medloop.models.nodule_plan import NodulePlan
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, expect
 
 LUNG_HU: Final = -850.0  # what stands for everything outside the lungs
 _BRIGHTEST_HU: Final = 100.0  # a blob is as bright as soft tissue, bone and metal are no more
@@ -291,6 +291,7 @@ def _run(predictor: Predictor, x: Float32[ndarray, "n c *s"]) -> Float[ndarray, 
         batch = x[start : start + _BATCH]
         filled = np.zeros((_BATCH, *x.shape[1:]), np.float32)
         filled[: len(batch)] = batch
+        expect(predictor, -(-len(x) // _BATCH), filled)
         logits.append(predictor.run(filled)["logits"][: len(batch), 0].astype(float))
     return np.concatenate(logits) if logits else np.zeros(0)
 

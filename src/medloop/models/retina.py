@@ -13,7 +13,7 @@ from medloop.imaging.fundus import Field
 from medloop.models.canvas import normalize, place, unplace
 from medloop.models.evidence import outline
 from medloop.models.plan import Plan, Task
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, expect
 
 _SURE = 1e-4  # no reader is surer than this
 _STRONG_LOGITS = 6.0  # what a place adds that alone would turn "surely not" into "surely"
@@ -71,6 +71,7 @@ def grade_canvas(
 ) -> tuple[Float[ndarray, " k"], Float[ndarray, "k h w"]]:
     """Cumulative logits and activation maps, the mean of a canvas and its mirror image."""
     x = normalize(canvas, plan)
+    expect(predictor, 2, x)
     straight = predictor.run(x)
     mirrored = predictor.run(np.ascontiguousarray(x[..., ::-1]))
     logits = (straight["logits"][0] + mirrored["logits"][0]) / 2

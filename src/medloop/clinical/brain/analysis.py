@@ -32,7 +32,7 @@ from medloop.core.geometry import Grid
 from medloop.core.image import LabelMap
 from medloop.core.study import Case, Selection, Study
 from medloop.imaging.shape import shape_of
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, answered
 from medloop.models.segment import Prepared, labels_of, on_image, prepare, probabilities
 from medloop.models.segmentation_plan import VOLUMES, SegmentationPlan
 
@@ -129,7 +129,7 @@ class HippocampusAnalysis:
         return Provenance(
             analysis=self.name,
             version=medloop.__version__,
-            weights=(self.network.identity,),
+            weights=(answered(self.network.identity, self.network.predictor),),
             inputs=tuple(instance.uid for instance in instances),
             input_sha256=instances[0].sha256,
             finished=self.now(),

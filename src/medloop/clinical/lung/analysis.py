@@ -53,7 +53,7 @@ from medloop.models.nodules import (
     probabilities,
     review,
 )
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, answered
 
 MOST: Final = 30  # nodules that are reported
 EXPLAINED: Final = 8  # that have a heat map
@@ -76,6 +76,11 @@ class Networks:
     review: Predictor
     plan: NodulePlan
     identities: tuple[Weights, ...]
+
+    @property
+    def answering(self) -> tuple[Predictor, Predictor]:
+        """Networks in the order of `identities`."""
+        return self.review, self.screen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,7 +223,7 @@ class LungAnalysis:
         return Provenance(
             analysis=self.name,
             version=medloop.__version__,
-            weights=self.networks.identities,
+            weights=tuple(map(answered, self.networks.identities, self.networks.answering)),
             inputs=tuple(instance.uid for instance in instances),
             input_sha256=instances[0].sha256,
             finished=self.now(),

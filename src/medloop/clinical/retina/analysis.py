@@ -44,7 +44,7 @@ from medloop.imaging.suitability import (
 from medloop.imaging.vessels import View, open_view
 from medloop.models.evidence import Outlined, evidence, fovea_of, opinion, outline
 from medloop.models.plan import Plan
-from medloop.models.predict import Predictor
+from medloop.models.predict import Predictor, answered
 from medloop.models.retina import Grading, grade
 
 PHOTOGRAPHIC = frozenset({"", "OP", "XC", "SC", "OT"})
@@ -197,7 +197,9 @@ class RetinaAnalysis:
         return Provenance(
             analysis=self.name,
             version=self._version,
-            weights=(self.grading.identity, self.lesions.identity),
+            weights=tuple(
+                answered(each.identity, each.predictor) for each in (self.grading, self.lesions)
+            ),
             inputs=tuple(instance.uid for instance in instances),
             input_sha256=instances[0].sha256,
             finished=self.now(),

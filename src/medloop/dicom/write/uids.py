@@ -21,7 +21,11 @@ def result_uid(provenance: Provenance, role: str) -> str:
 
     The time at which a result was made plays no part, so a second run names the same objects.
     """
-    weights = (f"{w.bundle} {w.version} {w.sha256}" for w in provenance.weights)
+    weights = (
+        f"{w.bundle} {w.version} {w.sha256}"
+        + ("" if w.precision == "fp32" else f" {w.precision}")
+        for w in provenance.weights
+    )
     return uid_from(
         provenance.input_sha256,
         *provenance.inputs,
