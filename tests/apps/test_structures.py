@@ -130,8 +130,7 @@ def test_a_label_map_grows_too(tmp_path):
         (["expand", "RS", "--roi", "GTV", "--margin", "5"], (2, "needs -o")),
         (
             ["expand", "RS", "--roi", "A", "--margin", "up=5", "-o", "o.dcm"],
-            2,
-            "names no sides",
+            (2, "names no sides"),
         ),
         (["expand", "RS", "--roi", "A", "--margin", "500", "-o", "o.dcm"], (2, "at most")),
         (

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -44,6 +44,12 @@ from medloop.workflow.intake import gather, read_case
 _COLOR = (0, 200, 200)
 _SHARES = (0.98, 0.95, 0.5, 0.02)
 _HOT_CM3 = 0.03
+_OPERATIONS: Mapping[str, Callable[..., Volume]] = {
+    "union": union,
+    "intersection": intersection,
+    "subtraction": subtraction,
+    "xor": exclusive,
+}
 _WHOLE = ("PLAN", "")  # what a dose sums up that needs no remark
 
 
@@ -149,13 +155,7 @@ def combine(wanted: Wanted, operation: str, name: str, out: Path) -> Exit:
         raise UsageError(f"xor is of two structures, got {len(wanted.rois)}")
     source = _Source(wanted)
     first, *others = (source.soft(roi) for roi in wanted.rois)
-    combined = {
-        "union": union,
-        "intersection": intersection,
-        "subtraction": subtraction,
-        "xor": exclusive,
-    }[operation](first, *others)
-    soft = _limited(combined, source, wanted)
+    soft = _limited(_OPERATIONS[operation](first, *others), source, wanted)
     return _finish(source, soft, name, out, f"{wanted} {operation}")
 
 
@@ -179,7 +179,7 @@ def show_dose(wanted: Wanted, path: Path, told: Told) -> Exit:
                 f"medloop: {dvh.outside_cm3:.2f} cm3 of {name} lie beyond the dose grid and"
                 " count as 0 Gy"
             )
-    rows = [{"name": name, **_figures(dvh, told.doses_gy)} for name, dvh in found.items()]
+    rows = [_figures(name, dvh, told.doses_gy) for name, dvh in found.items()]
     if told.as_json:
         say(json.dumps(rows, indent=2))
     else:
@@ -274,9 +274,9 @@ def _roi_kind(name: str) -> RoiKind:
     return RoiKind(prefix) if prefix in ("GTV", "CTV", "PTV") else RoiKind.OTHER
 
 
-def _figures(dvh: Dvh, doses_gy: tuple[float, ...]) -> Mapping[str, float]:
-    if not dvh.volume_cm3:
-        return {"volume_cm3": 0.0}
+def _figures(
+    name: str, dvh: Dvh, doses_gy: tuple[float, ...]
+) -> Mapping[str, str | float | None]:
     figures = {"volume_cm3": dvh.volume_cm3}
     figures |= {f"D{share * 100:g}_gy": dvh.dose_to_share(share) for share in _SHARES}
     figures |= {
@@ -288,11 +288,15 @@ def _figures(dvh: Dvh, doses_gy: tuple[float, ...]) -> Mapping[str, float]:
     for gy in doses_gy or (20.0,):
         figures[f"V{gy:g}_cm3"] = dvh.volume_of_dose(gy)
         figures[f"V{gy:g}_percent"] = 100 * dvh.share_of_dose(gy)
-    return {key: round(value, 4) for key, value in figures.items()}
+    is_empty = dvh.volume_cm3 == 0  # then it has a volume, and no doses
+    return {"name": name} | {
+        key: None if is_empty and key != "volume_cm3" else round(value, 4)
+        for key, value in figures.items()
+    }
 
 
-def _say_table(rows: list[dict[str, str | float]]) -> None:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+def _say_table(rows: Sequence[Mapping[str, str | float | None]]) -> None:
+    columns = list(rows[0]) if rows else ["name"]
     wide = max([len("name"), *(len(str(row["name"])) for row in rows)])
     say("  ".join([f"{'name':<{wide}}", *(f"{c:>{max(len(c), 8)}}" for c in columns[1:])]))
     for row in rows:
@@ -301,7 +305,7 @@ def _say_table(rows: list[dict[str, str | float]]) -> None:
 
 
 def _cell(value: str | float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return f"{value:.2f}" if isinstance(value, float) else "-"
 
 
 def _histograms(found: Mapping[str, Dvh]) -> str:

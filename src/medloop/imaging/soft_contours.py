@@ -32,7 +32,7 @@ def soft_of_contours(
         What the contours enclose: the centers inside them.
     """
     array = np.zeros(grid.shape, np.float32)
-    drawn = mask.any(axis=(1, 2))
+    drawn: Bool[ndarray, " k"] = np.asarray(mask.any(axis=(1, 2)))
     for k in np.flatnonzero(drawn):
         surface = _surface([c for c in contours if c.k == k], int(k), grid)
         array[k] = _layer(surface, mask[k], int(k), grid)
