@@ -1,5 +1,6 @@
 """From slices that lie unevenly or askew to a regular grid, and from one size to another."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -114,6 +115,50 @@ def resize_part(
     return np.clip(out, array.min(), array.max()) if cubic else out
 
 
+def read_of(have: int, size: int, wanted: tuple[int, int]) -> tuple[int, int]:
+    """Voxels of an axis of `have` that `wanted` of `size` come from; (first, past the last)."""
+    if have == size:
+        return wanted
+    weight, low = _weights(have, size, wanted, cubic=False)
+    return low, low + weight.shape[1]
+
+
+def written_from(have: int, size: int, read: tuple[int, int]) -> tuple[int, int]:
+    """Voxels of an axis of `size` that any of `read` of `have` shapes; (first, past the last).
+
+    At each end up to two more.
+    """
+    if have == size:
+        return read
+    step = have / size
+    reach = max(step, 1.0)
+    first = math.floor((read[0] + 0.5 - reach) / step - 0.5)
+    last = math.ceil((read[1] - 0.5 + reach) / step - 0.5)
+    return max(0, first), min(size, last + 1)
+
+
+def resize_piece(
+    piece: Shaped[ndarray, "*s"],
+    first: Sequence[int],
+    have: tuple[int, ...],
+    size: tuple[int, ...],
+    box: Sequence[tuple[int, int]],
+) -> Float32[ndarray, "*t"]:
+    """Return a box of what `resize` would of an array of `have` voxels, from a piece of it.
+
+    The piece starts at `first`, and holds at least what `read_of` says of each axis.
+    """
+    out = np.asarray(piece, np.float32)
+    for axis in reversed(range(piece.ndim)):
+        if have[axis] != size[axis]:
+            weight, low = _weights(have[axis], size[axis], box[axis], cubic=False)
+            out = _weighed(out, axis, weight, low - first[axis])
+        else:
+            part = slice(box[axis][0] - first[axis], box[axis][1] - first[axis])
+            out = out[(slice(None),) * axis + (part,)]
+    return out
+
+
 def _along(
     array: Float32[ndarray, "*s"],
     axis: int,
@@ -123,7 +168,14 @@ def _along(
     cubic: bool,
 ) -> Float32[ndarray, "*t"]:
     """Interpolate, or average, along one axis: a small matrix times the array."""
-    have = array.shape[axis]
+    weight, low = _weights(array.shape[axis], size, wanted, cubic=cubic)
+    return _weighed(array, axis, weight, low)
+
+
+def _weights(
+    have: int, size: int, wanted: tuple[int, int], *, cubic: bool
+) -> tuple[Float32[ndarray, "n m"], int]:
+    """Weight of old voxels, from a first one on that is told too, in each wanted one."""
     step = have / size
     center = (np.arange(*wanted) + 0.5) * step - 0.5
     reach = max(step, 1.0)  # half-width of the triangle that weighs old voxels
@@ -136,9 +188,14 @@ def _along(
     weight /= weight.sum(axis=1, keepdims=True)
     used = np.flatnonzero(weight.any(axis=0))
     low, high = int(used[0]), int(used[-1]) + 1
-    part = np.take(array, range(low, high), axis=axis)
-    moved = np.tensordot(weight[:, low:high].astype(np.float32), part, axes=(1, axis))
-    return np.moveaxis(moved, 0, axis)
+    return weight[:, low:high].astype(np.float32), low
+
+
+def _weighed(
+    array: Float32[ndarray, "*s"], axis: int, weight: Float32[ndarray, "n m"], low: int
+) -> Float32[ndarray, "*t"]:
+    part = np.take(array, range(low, low + weight.shape[1]), axis=axis)
+    return np.moveaxis(np.tensordot(weight, part, axes=(1, axis)), 0, axis)
 
 
 def _cubic(center: Float[ndarray, " n"], have: int) -> Float[ndarray, "n m"]:

@@ -54,6 +54,12 @@ class SegmentationPlan:
         answer is the mean over all combinations.
     exchanged
         Pairs of labels that are each other's mirror image, such as a right and a left organ.
+    spread
+        Windows lie evenly; otherwise a fixed step apart, the last one at the end, as MONAI's.
+    skip_air
+        Windows of air, or background, are background without asking the network: at most one
+        voxel in a thousand is brighter than `low` + 5 % of `high` - `low` in any channel; of
+        a channel with its `own` mean, than a fifth of the way from its darkest value to that.
     """
 
     channels: tuple[str, ...]
@@ -65,6 +71,8 @@ class SegmentationPlan:
     overlap: float = 0.5
     flips: tuple[int, ...] = ()
     exchanged: tuple[tuple[int, int], ...] = ()
+    spread: bool = True
+    skip_air: bool = False
     frame: str = VOLUMES
     task: Task = Task.SEGMENTATION
 
@@ -100,6 +108,8 @@ def segmentation_plan_from(raw: Mapping[str, Any]) -> SegmentationPlan:
             overlap=float(raw["overlap"]),
             flips=tuple(int(axis) for axis in raw["flips"]),
             exchanged=tuple((int(a), int(b)) for a, b in raw.get("exchanged", ())),
+            spread=bool(raw.get("spread", True)),
+            skip_air=bool(raw.get("skip_air", False)),
             frame=str(raw["frame"]),
         )
     except (KeyError, TypeError, ValueError) as why:
