@@ -104,6 +104,11 @@ def test_axial_ct_of_the_chest_or_of_no_stated_region_is_read(changes):
     assert reason_against(a_series(**changes)) == ""
 
 
+def test_a_file_that_tells_no_slices_is_read():
+    nifti = (Instance(SopUid("1.2.9"), "", Path("chest.nii.gz"), ""),)
+    assert reason_against(a_series(instances=nifti, modality="", scan=Scan())) == ""
+
+
 def test_nothing_but_the_word_is_repeated_from_a_description():
     assert "WANG" not in reason_against(a_series(description="WANG^Xiao MIP"))
 

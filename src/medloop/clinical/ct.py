@@ -62,7 +62,7 @@ def reason_against_ct(series: Series) -> str:
 def against_slices(series: Series, *, least: int) -> str:
     """Say why its slices are too few or too far apart, as far as its header tells."""
     count, sizes = slices_of(series), (series.scan.thickness_mm, series.slice_mm)
-    if series.instances and count < least:
+    if 0 < count < least:
         return f"{count} slices, at least {least} are needed"
     for what, size_mm in zip(("thick", "apart"), sizes, strict=True):
         if size_mm is not None and size_mm > MAX_SLICE_MM + ROUNDED_MM:
@@ -129,8 +129,8 @@ def require_ct(
 
 
 def slices_of(series: Series) -> int:
-    """Count the slices of a series."""
-    return sum(instance.frames for instance in series.instances)
+    """Count the slices of a series; 0 where its header does not tell them (NIfTI)."""
+    return sum(instance.frames for instance in series.instances if instance.sop_class)
 
 
 def covered_mm(series: Series) -> float:

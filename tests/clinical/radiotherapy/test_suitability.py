@@ -78,6 +78,7 @@ def test_what_a_header_tells_against_a_series_is_said(changes, reason):
         {"body_part": "HEAD NECK AND CHEST"},
         {"body_part": "CSPINE"},
         {"slices": 1, "instances": ()},
+        {"instances": (Instance(SopUid("1"), "", Path("neck.nii.gz"), ""),)},
     ],
     ids=str,
 )
