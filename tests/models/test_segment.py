@@ -1,6 +1,7 @@
 """Labels on the grid an image was stored on, whatever its axes, spacing and size."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
 from medloop.models.architecture import unet
-from medloop.models.segment import prepare, probabilities, scale, segment
+from medloop.models.segment import (
+    labels_of,
+    on_image,
+    prepare,
+    probabilities,
+    scale,
+    segment,
+)
 from medloop.models.segmentation_plan import (
     PICTURES,
     Intensity,
@@ -141,6 +149,78 @@ def test_a_mirror_images_right_and_left_are_exchanged_back():
     assert set(np.unique(unsure)) == {0, 0.5, 1}
 
 
+class Levels:
+    """A network of three classes: dark, middling and bright, none of them sharply."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def run(self, x_BCHW):  # noqa: N803
+        self.calls += 1
+        odds = np.stack([-((x_BCHW[:, 0] - level) ** 2) for level in (-1, 0, 1)], axis=1)
+        odds = np.exp(2 * odds)
+        return {"probability": np.float32(odds / odds.sum(axis=1, keepdims=True))}
+
+
+LEVELS = replace(PLAN, classes=("middling", "bright"), patch=(8, 10, 12))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.permutations([0, 1, 2]),
+    st.tuples(*[st.floats(0.6, 2.2)] * 3),
+    st.tuples(*[st.integers(4, 40)] * 3),
+    st.booleans(),
+)
+def test_a_few_rows_at_a_time_are_labelled_as_the_whole_is(order, spacing, shape, own):
+    plan = replace(LEVELS, intensities=(Intensity(0, 200, 100, 50, own=own),))
+    grid = a_grid(shape, spacing, order, (1, -1, 1))
+    image = np.random.default_rng(0).integers(-50, 250, (1, *shape)).astype(np.int16)
+    prepared = prepare(image, grid, plan)
+    shares = probabilities(Levels(), prepared, plan)
+    likeliest = np.argmax([on_image(each, prepared) for each in shares], axis=0)
+    close = np.sort([on_image(each, prepared) for each in shares], axis=0)
+    is_clear = close[-1] - close[-2] > 1e-5
+    found = segment(Levels(), image, grid, plan)
+    assert np.array_equal(found[is_clear], likeliest[is_clear])
+    assert np.array_equal(found, labels_of(shares, prepared))
+    assert np.array_equal(found, segment(Levels(), image, grid, plan, batch=4))
+
+
+def test_memory_grows_by_a_byte_a_voxel():
+    def peak(slices):
+        image = np.zeros((1, slices, 32, 32), np.int16)
+        image[:, ::3] = 90
+        grid = a_grid(image.shape[1:], (1, 1, 1))
+        tracemalloc.start()
+        plan = replace(LEVELS, spacing_mm=(1.5, 1.2, 1.2), patch=(8, 16, 16), overlap=0.25)
+        segment(Levels(), image, grid, plan)
+        top = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return top
+
+    assert peak(240) - peak(120) < 1.5 * 120 * 32 * 32
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_background_around_a_body_is_not_asked_where_the_plan_says_so(own):
+    grid = a_grid((40, 40, 40), (1, 1, 1))
+    body = a_ball(grid, (0, 0, 0), 11)
+    noise = np.random.default_rng(0).integers(0, 3, body.shape)
+    image = np.where(body, 150, noise)[None].astype(np.int16)
+    plan = replace(LEVELS, intensities=(Intensity(0, 200, 100, 50, own=own),))
+    plan = replace(plan, patch=(8, 8, 8))
+    every, some = Levels(), Levels()
+    skipping = replace(plan, skip_air=True)
+    asked = segment(every, image, grid, plan)
+    found = segment(some, image, grid, skipping)
+    assert some.calls < 0.6 * every.calls
+    assert np.array_equal(found[body], asked[body])
+    prepared = prepare(image, grid, skipping)
+    again = labels_of(probabilities(Levels(), prepared, skipping), prepared)
+    assert np.array_equal(found, again)
+
+
 def test_own_mean_and_deviation_leave_the_cut_away_out():
     channel = np.zeros((4, 10), np.float32)
     channel[1:3] = np.arange(20).reshape(2, 10) + 100
@@ -163,13 +243,16 @@ def test_another_number_of_channels_is_refused():
 def test_a_plan_is_read_as_it_was_written():
     raw = json.loads(PLAN.to_json())
     assert segmentation_plan_from(raw) == PLAN
+    other = replace(PLAN, spread=False, skip_air=True)
+    assert segmentation_plan_from(json.loads(other.to_json())) == other
     with pytest.raises(InputError, match="has frame 'ras'"):
         segmentation_plan_from(raw | {"frame": "ras"})
     with pytest.raises(InputError, match="is not a plan: KeyError"):
         segmentation_plan_from({})
     with pytest.raises(InputError, match=r"exchanges labels \[1, 2\] of 1"):
         segmentation_plan_from(raw | {"exchanged": [[1, 2]]})
-    del raw["exchanged"]  # as earlier versions wrote it
+    for name in ("exchanged", "spread", "skip_air"):
+        del raw[name]  # as earlier versions wrote it
     assert segmentation_plan_from(raw) == PLAN
     with pytest.raises(InputError, match="scales 0 of 1 channels"):
         segmentation_plan_from(raw | {"intensities": []})

@@ -216,9 +216,8 @@ def _as_stored(
     parts: Iterable[tuple[int, UInt8[ndarray, "*s"]]], size: tuple[int, ...], turn: Turn | None
 ) -> UInt8[ndarray, "*s"]:
     """Put rows of upright labels where they were stored."""
-    out = np.empty(
-        size if turn is None else turn.back(np.empty(size, np.bool_)).shape, np.uint8
-    )
+    nothing = np.broadcast_to(np.uint8(0), size)  # of this shape, in no memory
+    out = np.empty(size if turn is None else turn.back(nothing).shape, np.uint8)
     upright = out if turn is None else turn.upright(out)
     for first, rows in parts:
         upright[first : first + len(rows)] = rows
