@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medloop.imaging.resample import regularize, resize, resize_part
+from medloop.imaging.resample import (
+    read_of,
+    regularize,
+    resize,
+    resize_part,
+    resize_piece,
+    written_from,
+)
 
 STEPS = np.array([[0.0, 0.5, 0.0], [0.75, 0.0, 0.0]])
 
@@ -106,3 +113,30 @@ def test_a_box_is_that_box_of_the_whole(sizes, cubic, data):
     part = resize_part(array, size, box, cubic=cubic)
     assert part.shape == whole.shape
     assert np.allclose(part, whole, atol=1e-5)
+
+
+sizes = st.integers(1, 12)
+
+
+@given(st.tuples(sizes, sizes), st.tuples(sizes, sizes), st.data())
+def test_a_piece_is_enough_for_a_box(have, size, data):
+    array = np.random.default_rng(0).random(have, np.float32)
+    box = []
+    for n in size:
+        first = data.draw(st.integers(0, n - 1))
+        box.append((first, data.draw(st.integers(first + 1, n))))
+    read = [read_of(*each) for each in zip(have, size, box, strict=True)]
+    piece = array[tuple(slice(*each) for each in read)]
+    found = resize_piece(piece, [a for a, _ in read], have, size, box)
+    whole = resize(array, size)[tuple(slice(*each) for each in box)]
+    np.testing.assert_allclose(found, whole, atol=1e-6)
+
+
+@given(sizes, sizes, st.data())
+def test_what_old_voxels_shape_holds_every_new_one_that_reads_them(have, size, data):
+    first = data.draw(st.integers(0, have - 1))
+    last = data.draw(st.integers(first + 1, have))
+    low, high = written_from(have, size, (first, last))
+    for n in range(size):
+        a, b = read_of(have, size, (n, n + 1))
+        assert low <= n < high or b <= first or last <= a

@@ -17,7 +17,7 @@ from medloop.core.study import Content
 from medloop.files.nifti import write_nifti
 from medloop.models.bundle import Bundle
 from medloop.models.predict import Predictor, end_case
-from medloop.models.segment import labels_of, on_image, prepare, probabilities
+from medloop.models.segment import on_image, prepare, probabilities, segment
 from medloop.models.segmentation_plan import PICTURES, SegmentationPlan
 
 
@@ -52,16 +52,16 @@ def _one(
 ) -> None:
     array, image = channels_of(item, len(plan.channels), flat=plan.frame == PICTURES)
     grid = None if isinstance(image, Picture) else image.grid
-    prepared = prepare(array, grid, plan)
-    probability = probabilities(predictor, prepared, plan)
     if shares:
+        prepared = prepare(array, grid, plan)
+        probability = probabilities(predictor, prepared, plan)
         maps = {
             name: on_image(probability[n], prepared).astype(np.float16)
             for n, name in enumerate(plan.classes, start=1)
         }
         write_whole(out / f"{item.stem}.npz", lambda part: _save(part, maps))
         return
-    labels = labels_of(probability, prepared)
+    labels = segment(predictor, array, grid, plan)
     if isinstance(image, Picture):
         labels = labels[None]
         where = Grid(labels.shape, flat_affine(image.spacing_mm))

@@ -157,7 +157,8 @@ class _Blend:
             if answer is None:
                 self.total[(0, ring, *plane)] += weight
             else:
-                self.total[(slice(None), ring, *plane)] += answer[:, own] * weight
+                for total, part in zip(self.total, answer, strict=True):
+                    total[(ring, *plane)] += part[own] * weight
 
     def finish(self, row: int) -> Float32[ndarray, " n *r"]:
         """Return the rows before `row` that are not finished yet, and forget them."""
@@ -278,7 +279,7 @@ def _answers(
     x = np.zeros((batch, *asked[0].shape), np.float32)
     for n, window in enumerate(asked):
         x[n] = window
-    total: Float32[ndarray, " b n *p"] | None = None
+    total: Float32[ndarray, " b n *p"] | None = None  # ours, not the network's memory
     flipped = mirrored(windows.flips)
     expect(predictor, len(flipped) * -(-count // batch), x)
     for flip in flipped:
@@ -287,10 +288,14 @@ def _answers(
         answer = np.flip(answer[: len(asked)], axes)
         if windows.order is not None and len(flip) % 2 == 1:
             answer = answer[:, list(windows.order)]
-        total = np.array(answer, np.float32) if total is None else total + answer
+        if len(flipped) == 1:
+            return np.asarray(answer, np.float32)
+        if total is None:
+            total = np.zeros(answer.shape, np.float32)
+        total += answer
     if total is None:
-        raise ValueError("an image is its own mirror image along no axis")
-    return np.asarray(total / len(flipped), np.float32)
+        raise ValueError("no image is answered")
+    return np.asarray(total / np.float32(len(flipped)), np.float32)
 
 
 def mirrored(flips: Sequence[int]) -> list[tuple[int, ...]]:
