@@ -9,7 +9,7 @@ from typing import Final
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 import medloop
@@ -41,18 +41,10 @@ from medloop.core.study import Case, Notice, Selection, Study
 from medloop.imaging.hounsfield import check_hu
 from medloop.imaging.lobes import Lobes, find_lobes
 from medloop.imaging.lungs import Lungs, find_lungs
-from medloop.imaging.orientation import turn_of, upright_grid
+from medloop.imaging.orientation import turn_of
 from medloop.models.nodule_plan import NodulePlan
-from medloop.models.nodules import (
-    Reviewed,
-    Spots,
-    cubes_at,
-    curve_for,
-    find_spots,
-    hidden_parts,
-    probabilities,
-    review,
-)
+from medloop.models.nodule_search import Chest, Searched, search
+from medloop.models.nodules import Spots, cubes_at, hidden_parts, probabilities
 from medloop.models.predict import Predictor, answered
 
 MOST: Final = 30  # nodules that are reported
@@ -121,19 +113,15 @@ class LungAnalysis:
         volume = require_chest(case.images[0])
         lungs = find_lungs(volume)
         ready = self.clock()
-        chest, plan = _Chest.of(volume, lungs), self.networks.plan
-        spacing_mm = np.array(chest.grid.spacing_mm)
+        chest, plan = Chest.of(volume, lungs.mask), self.networks.plan
         with ThreadPoolExecutor(1) as beside:  # lobes wait for nothing but the lungs
             dividing = beside.submit(find_lobes, volume, lungs)
-            curve = curve_for(chest.hu, chest.lungs, plan)
-            spots = find_spots(chest.hu, chest.lungs, spacing_mm, plan, curve=curve)
-            cubes = cubes_at(chest.hu, spacing_mm, spots.centers, plan, curve=curve)
-            answer = review(self.networks.screen, self.networks.review, cubes, plan)
+            seen = search(chest, self.networks.screen, self.networks.review, plan)
             lobes = dividing.result()
         inferred = self.clock()
         landmarks = landmarks_of(lungs, chest.grid)
         known = chest.grid.to_index(expected_mm(case.prior, landmarks)) if case.prior else None
-        found, lost = self._describe(chest, spots, answer, lobes, known=known)
+        found, lost = self._describe(chest, seen, lobes, known=known)
         shown = found[:MOST]
         compared, remarked = self._compare(case, shown, landmarks, lungs)
         follows = compared.follows
@@ -153,7 +141,7 @@ class LungAnalysis:
                 *remarks(case.selection.series[0]),
                 *check_hu(volume).notices,
                 *lungs.notices,
-                *matched(curve),
+                *matched(seen.curve),
                 *unmeasured(lost),
                 *too_many(len(found), MOST),
                 *disagreements(shown, follows, plan),
@@ -187,9 +175,8 @@ class LungAnalysis:
 
     def _describe(
         self,
-        chest: "_Chest",
-        spots: Spots,
-        answer: Reviewed,
+        chest: Chest,
+        seen: Searched,
         lobes: Lobes,
         *,
         known: Float[ndarray, "m 3"] | None,
@@ -199,14 +186,14 @@ class LungAnalysis:
         Half the threshold is enough at the places that are `known` ([k, j, i]). Also counts the
         places that could not be outlined.
         """
-        chance = probabilities(answer.logits, self.networks.plan)
-        least = _thresholds(spots, known, chest.grid, self.networks.plan)
+        chance = probabilities(seen.answer.logits, self.networks.plan)
+        least = _thresholds(seen.spots, known, chest.grid, self.networks.plan)
         found: list[Described] = []
         lost = 0
         for n in np.argsort(-chance, kind="stable"):
             if chance[n] < least.min() or len(found) > MOST:
                 break
-            center = spots.centers[n]
+            center = seen.spots.centers[n]
             if chance[n] < least[n] or any(each.measured.holds(center) for each in found):
                 continue
             measured = measure_at(chest.hu, chest.lungs, chest.grid.spacing_mm, center)
@@ -228,21 +215,6 @@ class LungAnalysis:
             input_sha256=instances[0].sha256,
             finished=self.now(),
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Chest:
-    """A volume in HU with axes toward head, back and left, and its lungs."""
-
-    hu: Shaped[ndarray, "k j i"]
-    lungs: UInt8[ndarray, "k j i"]
-    grid: Grid
-
-    @classmethod
-    def of(cls, volume: Volume, lungs: Lungs) -> "_Chest":
-        turn = turn_of(volume.grid)
-        hu, mask = turn.upright(volume.array), turn.upright(lungs.mask)
-        return cls(hu, mask, upright_grid(volume.grid, turn))
 
 
 def _thresholds(
@@ -297,7 +269,7 @@ def _part(upright: UInt8[ndarray, "k j i"], of: Measured) -> UInt8[ndarray, "z y
 
 
 def _heat_maps(
-    found: Sequence[Described], chest: _Chest, networks: Networks, volume: Volume
+    found: Sequence[Described], chest: Chest, networks: Networks, volume: Volume
 ) -> tuple[HeatMap, ...]:
     """Map what the network that screens goes by, in the slices around each nodule."""
     if not found:
