@@ -164,11 +164,8 @@ def _processor() -> tuple[str, set[str]]:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return platform.processor() or platform.machine(), set()
-    first = dict(
-        (part.strip() for part in line.split(":", 1))
-        for line in text.split("\n\n", 1)[0].splitlines()
-        if ":" in line
-    )
+    lines = (line.partition(":") for line in text.split("\n\n", 1)[0].splitlines())
+    first = {key.strip(): value.strip() for key, _, value in lines}
     model = " ".join(
         first.get(key, "") for key in ("model name", "cpu family", "model", "stepping")
     )
