@@ -41,7 +41,7 @@ def a_model(nodes, weights):
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)],
         weights,
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
 def answer(proto, x):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medloop.apps import structure_options
 from medloop.apps.console import Exit, UsageError
-from medloop.apps.quantize import quantize, quantize_options
+from medloop.apps.quantize import QUANTIZE
 from medloop.apps.settings import LANGUAGES, PRECISIONS, Settings
 
 EXIT_CODES = """exit codes:
@@ -344,16 +344,7 @@ COMMANDS = (
             "bundles/liver --data Task03_Liver --by sex --against bundles/old -o out",
         ),
     ),
-    Command(
-        "quantize",
-        "Give a bundle a twin in INT8, if its figure holds.",
-        quantize_options,
-        quantize,
-        (
-            "hippocampus --data Task04_Hippocampus --split fold0 -o hippocampus_int8",
-            "bundles/breast --data breastmnist.npz --split val -o breast_int8",
-        ),
-    ),
+    Command(*QUANTIZE),
     Command(
         "models",
         "List, show, install, promote, roll back, import, export or merge bundles.",

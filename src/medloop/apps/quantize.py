@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 from medloop.apps.console import Exit, UsageError, note, progress, say
 from medloop.apps.settings import Settings
@@ -60,3 +61,15 @@ def quantize(options: Namespace, settings: Settings) -> Exit:
     note(f"{bundle.name}: {verdict}: {gate.reason}")
     say(str(out))
     return Exit.DONE
+
+
+QUANTIZE: Final = (
+    "quantize",
+    "Give a bundle a twin in INT8, if its figure holds.",
+    quantize_options,
+    quantize,
+    (
+        "hippocampus --data Task04_Hippocampus --split fold0 -o hippocampus_int8",
+        "bundles/breast --data breastmnist.npz --split val -o breast_int8",
+    ),
+)
