@@ -42,7 +42,7 @@ class Known:
 
 
 KNOWN: Mapping[str, Known] = {
-    "hippocampus": Known(("T1",), ("anterior", "posterior"), {"epochs": "30"}),
+    "hippocampus": Known(("T1",), ("anterior", "posterior"), {"epochs": "50"}),
     "head_neck_oars": Known(
         ("CT",),
         ORGANS,
