@@ -39,6 +39,7 @@ def a_series(uid: str = "1.2.1", *, slices: int = 120, scan: Scan = AXIAL, **cha
         "source": uid,
         "slice_mm": 2.5,
         "scan": scan,
+        "frame_of_reference": "1.2.9",
         "instances": tuple(
             Instance(SopUid(f"{uid}.{n}"), "ct", Path(f"{n}.dcm"), "") for n in range(slices)
         ),
@@ -145,3 +146,13 @@ def test_a_ct_without_peaks_of_air_and_tissue_is_told():
     checked = replace(check_hu(a_neck().volume), scale=Scale.UNKNOWN)
     (notice,) = remarks(a_series(), checked)
     assert notice.code == "oar-hu"
+
+
+def test_a_dicom_series_without_a_frame_of_reference_is_told():
+    checked = check_hu(a_neck().volume)
+    series = a_series()
+    unframed = replace(series, frame_of_reference=None)
+    (notice,) = remarks(unframed, checked)
+    assert notice.code == "oar-no-frame"
+    plain = tuple(replace(each, sop_class="") for each in series.instances)
+    assert remarks(replace(unframed, instances=plain), checked) == ()

@@ -19,7 +19,12 @@ from medloop.clinical.radiotherapy.organs import (
     answer_twice,
     outline_organs,
 )
-from medloop.clinical.radiotherapy.suitability import choose, remarks, require_head_and_neck
+from medloop.clinical.radiotherapy.suitability import (
+    choose,
+    is_unframed,
+    remarks,
+    require_head_and_neck,
+)
 from medloop.core.errors import InputError, UnsuitableError
 from medloop.core.finding import Assessment, Finding, Measurement, Provenance, Result, Weights
 from medloop.core.structure import RoiKind, Structure
@@ -92,14 +97,16 @@ class HeadNeckAnalysis:
                 f"{len(found)} of {len(ORGANS)} organs at risk found: no CT of head and neck"
             )
         reasons, notices = doubts(found, load_atlas())
+        series = case.selection.series[0]
+        drawn = {} if is_unframed(series) else found
         return Result(
             provenance=self._provenance(case),
             findings=tuple(_finding(name, each) for name, each in found.items()),
             assessments=_assess(found, reasons),
             labels=labels,
-            structures=tuple(_structure(name, each) for name, each in found.items()),
+            structures=tuple(_structure(name, each) for name, each in drawn.items()),
             warnings=(
-                *remarks(case.selection.series[0], check_hu(volume)),
+                *remarks(series, check_hu(volume)),
                 *notices,
             ),
             timings_s={

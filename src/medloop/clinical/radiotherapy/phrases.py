@@ -139,6 +139,7 @@ NOTICES: Translations = {
         "右侧腮腺位于左侧腮腺的患者左侧 {distance_mm:.0f} mm："
         "轮廓或图像的左右可能颠倒，请核对。"
     ),
+    "oar-no-frame": "CT 未标明参考坐标系：未写入 RTSTRUCT。",
     "oar-hu": "未见空气和软组织的 HU 峰值：CT 可能已裁剪至局部区域，或数值不是 HU。",
     "hu-padding": "图像含填充值 {padding:g}。",
     "hu-calibration": (

@@ -105,9 +105,17 @@ def remarks(series: Series, checked: Hounsfield) -> tuple[Notice, ...]:
     if checked.scale is Scale.UNKNOWN:
         text = "No peaks of air and soft tissue: the CT was cut to a region, or is not in HU."
         notices.append(Notice("oar-hu", text))
+    if is_unframed(series):
+        text = "The CT states no frame of reference: no RTSTRUCT was written."
+        notices.append(Notice("oar-no-frame", text))
     thickness, gap = series.scan.thickness_mm, series.slice_mm
     widest = max(thickness or 0.0, gap or 0.0)
     if widest > THIN_MM + ROUNDED_MM:
         text = f"Slices of {widest:.1f} mm: outlines are less sure from head to foot."
         notices.append(Notice("oar-thick-slices", text, (("slice_mm", round(widest, 2)),)))
     return tuple(notices)
+
+
+def is_unframed(series: Series) -> bool:
+    """Whether a DICOM series names no frame of reference, which contours must share."""
+    return bool(series.instances[0].sop_class) and not series.frame_of_reference
