@@ -3,8 +3,8 @@
 ``python -m benchmarks.windows [--bundle BUNDLE] [--slices 64 256] [--runs 3]``: the same ONNX
 network answers the same windows on both sides, so that what differs is how they are put
 together. Without a bundle that network is one convolution to 12 classes, so light that the
-windows are what is timed. Half of the volume is air, one column of it a body. Each side and
-length is a process of its own: median seconds of its runs, and by how much its peak memory
+windows are what is timed. Three quarters of the volume are air, one column is a body. Each side
+and length is a process of its own: median seconds of its runs, and by how much its peak memory
 exceeds what it had before the first one. MONAI's step is fixed; medloop takes the same here.
 """
 
@@ -102,7 +102,8 @@ def theirs(predictor: Predictor, patch: tuple[int, ...]) -> Callable[[np.ndarray
 
 def measure(side: str, slices: int, options: argparse.Namespace) -> None:
     """Label several times in this process; print seconds, megabytes and a sum of the labels."""
-    patch, weights = PATCH, options.weights
+    patch: tuple[int, ...] = PATCH
+    weights = options.weights
     if options.bundle:
         bundle = load_bundle(options.bundle)
         patch, weights = bundle.segmentation_plan.patch, bundle.weights
@@ -112,7 +113,7 @@ def measure(side: str, slices: int, options: argparse.Namespace) -> None:
     predictor.run(np.zeros((batch, 1, *patch), np.float32))
     label = theirs(predictor, patch) if side == "monai" else None
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times = []
+    times, labels = [], np.empty(0)
     for _ in range(options.runs):
         began = time.perf_counter()
         labels = label(image) if label else ours(predictor, image, patch, side)

@@ -291,7 +291,7 @@ def _most_probable(
 def _lines(plane: Bool[ndarray, "*s"]) -> Iterator[Bool[ndarray, " n"]]:
     """Where along each axis anything is set."""
     for axis in range(plane.ndim):
-        yield plane.any(axis=tuple(n for n in range(plane.ndim) if n != axis))
+        yield np.asarray(plane.any(axis=tuple(n for n in range(plane.ndim) if n != axis)))
 
 
 def on_image(

@@ -155,7 +155,7 @@ class _Blend:
             weight = self.weight[own]
             self.norm[(ring, *plane)] += weight
             if answer is None:
-                self.total[(0, ring, *plane)] += weight
+                self.total[0][(ring, *plane)] += weight
             else:
                 for total, part in zip(self.total, answer, strict=True):
                     total[(ring, *plane)] += part[own] * weight
