@@ -189,18 +189,18 @@ def _finding(finding: Finding) -> Plain:
     return plain
 
 
+def _to_weights(used: Record) -> Weights:
+    precision = _text(used, "precision") if "precision" in used else "fp32"
+    sha256 = _text(used, "weights_sha256")
+    return Weights(_text(used, "bundle"), _text(used, "version"), sha256, precision)
+
+
 def _to_provenance(record: Record) -> Provenance:
     analysis, inputs = _dict(record, "analysis"), _dict(record, "inputs")
     return Provenance(
         analysis=_text(analysis, "name"),
         version=_text(analysis, "version"),
-        weights=tuple(
-            Weights(
-                *(_text(used, key) for key in ("bundle", "version", "weights_sha256")),
-                precision=_text({"precision": "fp32"} | used, "precision"),
-            )
-            for used in _dicts(record, "bundles")
-        ),
+        weights=tuple(_to_weights(used) for used in _dicts(record, "bundles")),
         inputs=tuple(SopUid(str(uid)) for uid in _list(inputs, "instances")),
         input_sha256=_text(inputs, "sha256"),
         finished=datetime.fromisoformat(_text(record, "finished")),

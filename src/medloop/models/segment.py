@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Shaped, UInt8
+from jaxtyping import Bool, Float32, Int, Shaped, UInt8
 from numpy import ndarray
 
 from medloop.core.errors import InputError
@@ -268,8 +268,7 @@ def _most_probable(
             plane |= near
     if not rivals:
         return out
-    seen = [np.flatnonzero(line) for line in _lines(plane)]
-    near_them = [(int(line[0]), int(line[-1]) + 1) for line in seen]
+    near_them = [(int(line[0]), int(line[-1]) + 1) for line in _lines(plane)]
     wide = zip(have[1:], size[1:], near_them, strict=True)
     box = [written_from(*each) for each in wide]
     read = [read_of(*each) for each in zip(have[1:], size[1:], box, strict=True)]
@@ -288,10 +287,11 @@ def _most_probable(
     return out
 
 
-def _lines(plane: Bool[ndarray, "*s"]) -> Iterator[Bool[ndarray, " n"]]:
+def _lines(plane: Bool[ndarray, "*s"]) -> Iterator[Int[ndarray, " n"]]:
     """Where along each axis anything is set."""
     for axis in range(plane.ndim):
-        yield np.asarray(plane.any(axis=tuple(n for n in range(plane.ndim) if n != axis)))
+        across = tuple(n for n in range(plane.ndim) if n != axis)
+        yield np.flatnonzero(np.count_nonzero(plane, axis=across))
 
 
 def on_image(

@@ -153,12 +153,12 @@ class _Blend:
         plane = tuple(slice(s, s + side) for s, side in sides)
         for ring, own in self._pieces(start[0], start[0] + self.patch[0]):
             weight = self.weight[own]
-            self.norm[(ring, *plane)] += weight
+            self.norm[ring, *plane] += weight
             if answer is None:
-                self.total[0][(ring, *plane)] += weight
+                self.total[0][ring, *plane] += weight
             else:
                 for total, part in zip(self.total, answer, strict=True):
-                    total[(ring, *plane)] += part[own] * weight
+                    total[ring, *plane] += part[own] * weight
 
     def finish(self, row: int) -> Float32[ndarray, " n *r"]:
         """Return the rows before `row` that are not finished yet, and forget them."""
