@@ -26,6 +26,7 @@ def a_card(cases):
 def test_every_recipe_has_a_purpose():
     assert set(PURPOSES) == {
         *RECIPES,
+        "head_neck_oars",
         "hippocampus",
         "lung_nodules",
     }  # the others say what their data say

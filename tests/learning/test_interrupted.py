@@ -102,6 +102,8 @@ def test_a_training_that_is_asked_to_stop_says_how_to_go_on(data, tmp_path, sent
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        # jobs in the background inherit a SIGINT that is ignored
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),  # noqa: PLW1509
     )
     while not started.stderr.readline().startswith("fold0 epoch 1"):
         assert started.poll() is None

@@ -15,7 +15,7 @@ def test_a_recipe_names_channels_and_classes_and_knows_how_long_it_trains(tmp_pa
     planned = plan_segmentation("hippocampus", some_volumes(tmp_path), {"of_folds": "2"})
     plan = planned.recipe.plan
     assert (plan.channels, plan.classes) == (("T1",), ("anterior", "posterior"))
-    assert planned.recipe.epochs == 30
+    assert planned.recipe.epochs == 50
 
 
 def test_patches_are_mirrored_only_along_the_axes_named(tmp_path):
