@@ -57,7 +57,7 @@ KNOWN: Mapping[str, Known] = {
             "filled": "0.3",
             "hidden": "0.1",
             "foreground": "0.8",
-            "epochs": "60",
+            "epochs": "48",
         },
     ),
 }
