@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from medloop.core.attestation import Attestation
 from medloop.core.code import Code
 from medloop.core.image import HeatMap, LabelMap
 from medloop.core.names import SopUid
@@ -80,7 +81,10 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Enough to reproduce a result, and to blame it on someone."""
+    """Enough to reproduce a result, and to blame it on someone.
+
+    `attested` is the signature of the person who read the result; None for an analysis' own.
+    """
 
     analysis: str
     version: str
@@ -88,6 +92,12 @@ class Provenance:
     inputs: tuple[SopUid, ...]
     input_sha256: str
     finished: datetime
+    attested: Attestation | None = None
+
+    @property
+    def told(self) -> datetime:
+        """When what the result says was said: by the analysis, or by who signed it."""
+        return self.attested.at if self.attested else self.finished
 
 
 @dataclass(frozen=True, slots=True, eq=False)
