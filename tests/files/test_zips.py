@@ -104,3 +104,30 @@ def test_a_truncated_zip_is_one_line(tmp_path, folder, share):
     (tmp_path / "z.zip").write_bytes(data[: int(len(data) * share)])
     with pytest.raises(InputError, match="zip cannot be read"):
         unpack(tmp_path / "z.zip", folder)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_would_unpack_at_once_is_not_unpacked(tmp_path, folder, method):
+    """A thousand bytes of bzip2 hold gigabytes, whatever the directory says of them."""
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("plain", b"1")
+        archive.writestr("dense", bytes(1 << 20), compress_type=method)
+    found = unpack(tmp_path / "z.zip", folder)
+    assert [path.name for path in found.files] == ["plain"]
+    assert found.problems == (("dense", "is packed by another method than Deflate"),)
+
+
+def test_a_directory_that_would_fill_memory_is_not_read(tmp_path, folder):
+    path = a_zip(tmp_path / "z.zip", {"one": b"1"})
+    whole = path.read_bytes()
+    start, end = whole.index(b"PK\x01\x02"), whole.index(b"PK\x05\x06")
+    size = 33 << 20
+    tail = bytearray(whole[end:])
+    tail[12:16] = size.to_bytes(4, "little")
+    with path.open("wb") as file:
+        file.write(whole[:start])
+        file.truncate(start + size)
+        file.seek(start + size)
+        file.write(tail)
+    with pytest.raises(InputError, match="directory of more than 32 MiB"):
+        unpack(path, folder)

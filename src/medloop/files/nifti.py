@@ -37,10 +37,24 @@ def read_nifti(path: Path) -> Volume:
 
 def read_nifti_with_notices(path: Path) -> tuple[Volume, tuple[Notice, ...]]:
     """Read a volume, and say what was guessed or replaced; otherwise as `read_nifti`."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"NIfTI cannot be read: {error}") from error
+    return decode_nifti(data)
+
+
+def decode_nifti(
+    data: bytes, *, max_bytes: int = MAX_BYTES
+) -> tuple[Volume, tuple[Notice, ...]]:
+    """Read a volume from the bytes of a file, gzipped or not; as `read_nifti_with_notices`.
+
+    One whose voxels take more than `max_bytes` is refused before it is unpacked.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            header, raw = _load(path)
+            header, raw = _load(data, max_bytes)
             array = _stored(header, raw)
             affine, notices = _affine(header)
         except (*FOREIGN_ERRORS, HeaderDataError) as error:
@@ -56,24 +70,29 @@ def write_nifti(array: Shaped[ndarray, "k j i"], grid: Grid, path: Path) -> None
 
     The same array and grid give the same bytes.
     """
+    data = encode_nifti(array, grid)
+    path.write_bytes(gzip.compress(data, 6, mtime=0) if path.suffix == ".gz" else data)
+
+
+def encode_nifti(array: Shaped[ndarray, "k j i"], grid: Grid) -> bytes:
+    """Return the bytes of an array on its grid as NIfTI-1."""
     affine = _RAS_TO_LPS @ grid.affine[:, [2, 1, 0, 3]]
     image = nib.Nifti1Image(array.transpose(2, 1, 0), affine, dtype=array.dtype)
     image.header.set_xyzt_units("mm")
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1, strip_shears=True)
-    data = image.to_bytes()
-    path.write_bytes(gzip.compress(data, 6, mtime=0) if path.suffix == ".gz" else data)
+    data: bytes = image.to_bytes()
+    return data
 
 
-def _load(path: Path) -> tuple[_Header, bytes]:
+def _load(data: bytes, max_bytes: int) -> tuple[_Header, bytes]:
     """Read the header, then as many bytes as it promises: a bomb stops there."""
-    data = path.read_bytes()
     packed = data[:2] == b"\x1f\x8b"
     head = _gunzip(data, 540) if packed else data[:540]
     header = _header(head)
     if header["magic"].tobytes()[:2] == b"ni" or int(header["vox_offset"]) < 348:
         raise InputError("NIfTI header comes without its image; one .nii file is read")
-    size = _size(header)
+    size = _size(header, max_bytes)
     raw = _gunzip(data, size) if packed else data[:size]
     if len(raw) < size:
         raise InputError(f"NIfTI is truncated: {len(raw)} bytes of {size}")
@@ -95,7 +114,7 @@ def _header(head: bytes) -> _Header:
     return header
 
 
-def _size(header: _Header) -> int:
+def _size(header: _Header, max_bytes: int) -> int:
     count = int(header["dim"][0])
     shape = [int(n) for n in header["dim"][1 : count + 1]]
     if not 2 <= count <= 7 or min(shape, default=0) < 1:
@@ -107,9 +126,9 @@ def _size(header: _Header) -> int:
         )
     voxels = float(np.prod(shape, dtype=float))
     size = voxels * header.get_data_dtype().itemsize
-    if size > MAX_BYTES:
+    if size > max_bytes:
         raise InputError(
-            f"NIfTI holds {size / 1e9:.1f} GB; the limit is {MAX_BYTES / 1e9:.1f} GB"
+            f"NIfTI holds {size / 1e9:.1f} GB; the limit is {max_bytes / 1e9:.1f} GB"
         )
     return int(header["vox_offset"]) + int(size)
 

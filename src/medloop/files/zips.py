@@ -1,9 +1,10 @@
 """Zips, unpacked without believing what they say about themselves."""
 
-import lzma
+import io
 import shutil
 import stat
 import zipfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -11,7 +12,10 @@ from typing import Final
 from medloop.core.errors import FOREIGN_ERRORS, InputError
 
 _CHUNK: Final = 1 << 20
-_DAMAGE: Final = (*FOREIGN_ERRORS, zipfile.BadZipFile, lzma.LZMAError)
+_DAMAGE: Final = (*FOREIGN_ERRORS, zipfile.BadZipFile)
+# Python unpacks whatever a piece of other methods holds at once: gigabytes from a kilobyte.
+_METHODS: Final = frozenset([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+_DIRECTORY_BYTES: Final = 32 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,25 @@ def unpack(path: Path, folder: Path, *, limits: Limits | None = None) -> Unpacke
         If it is damaged, encrypted, leaves its folder, holds links, or exceeds the limits.
     """
     limits = limits or Limits()
-    try:
-        archive = zipfile.ZipFile(path)
-    except _DAMAGE as error:
-        raise InputError(f"zip cannot be read: {_one_line(error)}") from error
-    with archive:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(_Measured(io.FileIO(path)))
+            archive = stack.enter_context(zipfile.ZipFile(file))
+        except _DAMAGE as error:
+            raise InputError(f"zip cannot be read: {_one_line(error)}") from error
         members = [member for member in archive.infolist() if not member.is_dir()]
         budget = _inspect(members, path.stat().st_size, limits, folder)
         return _extract(archive, members, folder, budget)
+
+
+class _Measured(io.BufferedReader):
+    """A file that is read in pieces; zipfile takes a directory in one, however long."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read so many bytes."""
+        if size is not None and size > _DIRECTORY_BYTES:
+            raise InputError(f"zip has a directory of more than {_DIRECTORY_BYTES >> 20} MiB")
+        return super().read(size)
 
 
 def _inspect(members: list[zipfile.ZipInfo], packed: int, limits: Limits, folder: Path) -> int:
@@ -98,6 +113,9 @@ def _extract(
     problems: list[tuple[str, str]] = []
     for member in members:
         target = _target(member, folder)
+        if member.compress_type not in _METHODS:
+            problems.append((member.filename, "is packed by another method than Deflate"))
+            continue
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             written = _copy(archive, member, target, budget)

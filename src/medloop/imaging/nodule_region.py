@@ -4,7 +4,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
 
 OPENING_SHARE = 0.64  # of the nodule's half thickness: thinner things are vessels or strands
 OPENING_MM = 5.0  # vessels in the lung are thinner than 10 mm
@@ -60,6 +59,8 @@ def sphericity(inside: Bool[ndarray, "a b c"]) -> float:
 
 def convexity(inside: Bool[ndarray, "a b c"]) -> float:
     """Divide the volume by its convex hull's; voxels' centers span both."""
+    from scipy.spatial import ConvexHull, QhullError  # noqa: PLC0415 (slow to load)
+
     border = inside & ~ndimage.binary_erosion(inside)
     corners = np.concatenate(
         [

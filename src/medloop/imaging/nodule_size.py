@@ -6,8 +6,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
-from scipy.spatial.distance import pdist
 
 from medloop.imaging.nodule_cube import Frame
 from medloop.imaging.nodule_outline import Outline
@@ -179,6 +177,8 @@ def _share(inner: ndarray, outer: ndarray) -> ndarray:
 
 
 def _corners(points: Float[ndarray, "n d"]) -> Float[ndarray, "m d"]:
+    from scipy.spatial import ConvexHull, QhullError  # noqa: PLC0415 (slow to load)
+
     try:
         return points[ConvexHull(points).vertices]
     except QhullError:  # flat, or too few
@@ -186,6 +186,8 @@ def _corners(points: Float[ndarray, "n d"]) -> Float[ndarray, "m d"]:
 
 
 def _farthest(points: Float[ndarray, "n d"]) -> Float[ndarray, "2 d"]:
+    from scipy.spatial.distance import pdist  # noqa: PLC0415 (slow to load)
+
     hull = _corners(points)
     apart = pdist(hull, "sqeuclidean")
     a, b = np.triu_indices(len(hull), 1)
