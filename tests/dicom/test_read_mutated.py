@@ -8,6 +8,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from tests.dicom.test_read_every_file import ending
+from tests.memory import memory_kb
 
 NAMES = (
     "CT_small.dcm",
@@ -46,12 +47,6 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
             case _:
                 array[at:at] = array[at : at + int(rng.integers(1, 40))]
     return bytes(array[: int(rng.integers(1, len(array) + 1))] if rng.random() < 0.1 else array)
-
-
-def memory_kb(what: str) -> int:
-    """What this process takes (``VmRSS``), or took at its height (``VmHWM``; proc(5))."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(what)).split()[1])
 
 
 @pytest.mark.slow

@@ -217,3 +217,21 @@ def test_an_enhanced_source_is_referred_to_by_frame(tmp_path):
 @settings(max_examples=50, deadline=None)
 def test_a_display_color_survives(color):
     assert to_srgb(to_cielab(color)) == color
+
+
+def test_frames_whose_pixels_end_within_a_byte_are_packed_end_to_end(tmp_path):
+    """Frames of 5 x 7 pixels: only the first begins with a byte (PS3.5 8.1.1)."""
+    case, result = ct_case(tmp_path / "ct")
+    rng = np.random.default_rng(0)
+    segments = {n: replace(result.labels.segments[1], name=f"{n}") for n in (1, 2, 3)}
+    planes = rng.integers(0, 4, (5, 7)).astype(np.uint8)
+    headers = [Dataset()]
+    headers[0].update(source_headers(case)[0])
+    headers[0].Rows, headers[0].Columns = planes.shape
+    del headers[0].ImagePositionPatient
+    written = segmentation(replace(result, labels=LabelMap(planes, segments)), headers)
+    bits = np.unpackbits(np.frombuffer(written.PixelData, np.uint8), bitorder="little")
+    assert len(written.PixelData) % 2 == 0
+    for n in (1, 2, 3):
+        frame = bits[(n - 1) * planes.size : n * planes.size].reshape(planes.shape)
+        assert np.array_equal(frame, planes == n)

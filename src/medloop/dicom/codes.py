@@ -86,11 +86,17 @@ SCALES: Mapping[str, Mapping[int, Code]] = {
 }
 
 _UNITS = {"1": "no units", "%": "percent", "{pixels}": "pixels"}
+_UNITS_BY_END = {"_px": "{pixels}", "_mm3": "mm3", "_mm": "mm"}
 
 
 def unit_code(unit: str) -> Code:
     """Name a UCUM unit."""
     return Code("UCUM", unit, _UNITS.get(unit, unit))
+
+
+def unit_of(key: str) -> str:
+    """Tell the UCUM unit of an assessment by the end of its key."""
+    return next((unit for end, unit in _UNITS_BY_END.items() if key.endswith(end)), "1")
 
 
 def concept_of(key: str, index: int | str | None = None) -> Code:

@@ -22,13 +22,31 @@ def open_inflated(path: Path) -> BinaryIO:
         If it inflates to more than the limit, or not at all.
     """
     file = path.open("rb")
-    head = file.read(1024)
+    at = _syntax_at(file.read(1024))
     file.seek(0)
-    at = head.find(b"\x02\x00\x10\x00UI")
-    if head[128:132] != b"DICM" or at < 0 or not head[at + 8 :].startswith(_DEFLATED):
+    if at is None:
         return file
     with file:
         return io.BytesIO(_inflated(file.read(), at))
+
+
+def inflated(data: bytes) -> bytes:
+    """Return the bytes of a DICOM file as `open_inflated` gives them."""
+    at = _syntax_at(data[:1024])
+    return data if at is None else _inflated(data, at)
+
+
+def is_deflated(path: Path) -> bool:
+    """Whether a file says that its data set is deflated."""
+    with path.open("rb") as file:
+        return _syntax_at(file.read(1024)) is not None
+
+
+def _syntax_at(head: bytes) -> int | None:
+    """Find where the file meta group names the deflated transfer syntax, if it does."""
+    at = head.find(b"\x02\x00\x10\x00UI")
+    is_named = at >= 0 and head[at + 8 :].startswith(_DEFLATED)
+    return at if head[128:132] == b"DICM" and is_named else None
 
 
 def _inflated(data: bytes, at: int) -> bytes:

@@ -32,6 +32,7 @@ _ORIENTATION, _FRAME_OF_REFERENCE, _SIDE = 0x00200037, 0x00200052, 0x00200060
 _IMAGE_SIDE, _TEMPORAL, _FRAMES = 0x00200062, 0x00200100, 0x00280008
 _ROWS, _COLUMNS, _SPACING = 0x00280010, 0x00280011, 0x00280030
 _INTERCEPT, _SLOPE, _KERNEL = 0x00281052, 0x00281053, 0x00181210
+SHORTS: Final = frozenset([_ROWS, _COLUMNS, 0x00280100])  # numbers of two bytes that are read
 _META: Final = (0x00020002, 0x00020003, 0x00020010)
 _WANTED: Final = frozenset([
     _CHARSET, _IMAGE_TYPE, _SOP_CLASS, _SOP_UID, _STUDY_DATE, _ACCESSION, _MODALITY,
@@ -90,21 +91,53 @@ def read_header(path: Path) -> Header:
     InputError
         If the file is no DICOM object that can be indexed, in one line.
     """
+    return read_header_with(path, frozenset())[0]
+
+
+def header_of(dataset: pydicom.Dataset, path: Path) -> Header:
+    """Take the header of a data set that came another way than by a file, decoded.
+
+    `path` is where its file will be.
+
+    Raises
+    ------
+    InputError
+        If it names no object, study or series, or is damaged.
+    """
+    with quiet():
+        try:
+            values = {tag: _raw(dataset, tag) for tag in _WANTED if tag in dataset}
+        except DICOM_ERRORS as error:
+            raise InputError(f"DICOM header is damaged: {type(error).__name__}") from error
+    values[_CHARSET] = b"ISO_IR 192"  # as `_raw` encodes what was decoded
+    if not all(_text(values, tag) for tag in (_SOP_UID, _STUDY_UID, _SERIES_UID)):
+        raise InputError("DICOM header names no object, study or series")
+    return _header(path, values)
+
+
+def read_header_with(path: Path, more: frozenset[int]) -> tuple[Header, Values]:
+    """Read one header, and the values of more tags as they are encoded.
+
+    Raises
+    ------
+    InputError
+        As `read_header`.
+    """
     try:
-        values = _values(path)
+        values = _values(path, _WANTED | more)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
     if _text(values, 0x00020002) == _DIRECTORY or _text(values, _SOP_CLASS) == _DIRECTORY:
         raise InputError("DICOMDIR lists other files; it holds no image")
-    return _header(path, values)
+    return _header(path, values), values
 
 
-def _values(path: Path) -> Values:
+def _values(path: Path, wanted: frozenset[int]) -> Values:
     is_cut_off = False
     with path.open("rb") as file:
         data = file.read(_HEAD_BYTES)
         try:
-            return scan(data, _WANTED, is_whole=len(data) < _HEAD_BYTES)
+            return scan(data, wanted, is_whole=len(data) < _HEAD_BYTES)
         except CutOffError:
             is_cut_off = True
         except NotPlainError:
@@ -112,22 +145,22 @@ def _values(path: Path) -> Values:
         if is_cut_off and len(data) == _HEAD_BYTES:
             data += file.read(_MAX_HEADER_BYTES)
             try:
-                return scan(data, _WANTED, is_whole=True)
+                return scan(data, wanted, is_whole=True)
             except NotPlainError:
                 pass
-    values = _foreign_values(path)
+    values = _foreign_values(path, wanted)
     if is_cut_off and _ROWS not in values:
         raise InputError(f"DICOM file is truncated: it ends after {len(data)} bytes")
     return values
 
 
-def _foreign_values(path: Path) -> Values:
+def _foreign_values(path: Path, wanted: frozenset[int]) -> Values:
     """Let pydicom read what is not plain."""
     with quiet():
         try:
             with open_inflated(path) as file:
                 dataset = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-            found = {tag: _raw(dataset, tag) for tag in _WANTED if tag in dataset}
+            found = {tag: _raw(dataset, tag) for tag in wanted if tag in dataset}
             meta = getattr(dataset, "file_meta", {})  # absent where the file has none
             found |= {tag: str(meta[tag].value).encode() for tag in _META if tag in meta}
         except DICOM_ERRORS as error:
@@ -141,11 +174,9 @@ def _raw(dataset: pydicom.Dataset, tag: int) -> bytes:
     element: object = dataset.get_item(tag)
     if isinstance(element, RawDataElement):
         value = element.value or b""
-        return (
-            value if element.is_little_endian or tag not in (_ROWS, _COLUMNS) else value[::-1]
-        )
+        return value if element.is_little_endian or tag not in SHORTS else value[::-1]
     decoded = dataset[tag].value
-    if isinstance(decoded, int) and tag in (_ROWS, _COLUMNS):
+    if isinstance(decoded, int) and tag in SHORTS:
         return decoded.to_bytes(2, "little")
     parts = decoded if isinstance(decoded, MultiValue) else [decoded]
     return "\\".join("" if part is None else str(part) for part in parts).encode()
@@ -220,11 +251,11 @@ def _text(values: Values, tag: int, *, limit: int = 64) -> str:
 
 def _words(values: Values, tag: int) -> str:
     """Decode text, as one line of at most 256 characters."""
-    text = _decoded(values, tag)[:256]
+    text = decoded_text(values, tag)[:256]
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
-def _decoded(values: Values, tag: int) -> str:
+def decoded_text(values: Values, tag: int) -> str:
     """Decode text in the file's character sets (PS3.5 section 6.1), Chinese ones included."""
     raw = values.get(tag, b"").strip(b"\0 ")
     if raw.isascii() and b"\x1b" not in raw:

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Integer, UInt8
 from numpy import ndarray
 from pydicom import Dataset
 
@@ -28,6 +30,8 @@ from medloop.dicom.write.groups import (
     TRACKING,
 )
 
+# Planes that lie between are empty: a file of few planes far apart would fill the memory.
+_TIMES, _ROOM = 8, 1 << 26  # voxels, of the grid's and at least
 _KEYS = {code.value: key for key, code in CONCEPTS.items()}
 _LABEL = re.compile(r"label (\d+)")
 _ELEMENT = re.compile(r"(.+) \[(\w+)\]")
@@ -198,28 +202,35 @@ def read_segmentation(dataset: Dataset, *, grid: Grid | None = None) -> LabelMap
     if dataset.get("SegmentationType") != "BINARY" or "PixelData" not in dataset:
         raise InputError("not a binary segmentation")
     segments = {int(item.SegmentNumber): _segment(item) for item in dataset.SegmentSequence}
-    planes = _planes(dataset)
+    frames = _frames(dataset)
     groups = dataset.PerFrameFunctionalGroupsSequence
     shared = dataset.SharedFunctionalGroupsSequence[0]
     numbers = [_segment_number(group, shared) for group in groups]
-    labels = np.array([segments[number][0] for number in numbers])
     described = dict(segments.values())
     dtype = np.uint8 if max(described) < 256 else np.uint16
+    labels = np.array([segments[number][0] for number in numbers], dtype)
     if "FrameOfReferenceUID" not in dataset:
-        flat = np.zeros(planes.shape[1:], dtype)
-        for plane, label in zip(planes, labels, strict=True):
-            flat[plane] = label
+        flat = np.zeros((int(dataset.Rows), int(dataset.Columns)), dtype)
+        for (first, bits), label in zip(frames, labels, strict=True):
+            np.copyto(flat.reshape(-1)[first : first + len(bits)], label, where=bits)
         return LabelMap(flat, described)
     positions = np.array(
         [group.PlanePositionSequence[0].ImagePositionPatient for group in groups]
     )
     stored = _stored_grid(dataset, positions.astype(float))
+    if grid is not None and prod(stored.shape) > max(_TIMES * prod(grid.shape), _ROOM):
+        raise InputError("the segmentation does not lie on the voxels of the grid")
     array = np.zeros(stored.shape, dtype)
     where = np.round(stored.to_index(positions.astype(float))[:, 0]).astype(int)
-    for plane, label, k in zip(planes, labels, where, strict=True):
-        array[k][plane] = label
+    for (first, bits), label, k in zip(frames, labels, where, strict=True):
+        np.copyto(array[k].reshape(-1)[first : first + len(bits)], label, where=bits)
     labels_stored = LabelMap(array, described, stored)
     return labels_stored if grid is None else _onto(labels_stored, grid)
+
+
+def segments_in(dataset: Dataset) -> Mapping[int, Segment]:
+    """Return what the labels of a segmentation stand for, by label."""
+    return dict(_segment(item) for item in dataset.get("SegmentSequence") or [])
 
 
 def _segment(item: Dataset) -> tuple[int, Segment]:
@@ -242,15 +253,31 @@ def _segment_number(group: Dataset, shared: Dataset) -> int:
     raise InputError("a frame of the segmentation belongs to no segment")
 
 
-def _planes(dataset: Dataset) -> Bool[ndarray, "n row column"]:
-    """Unpack bits (PS3.5 8.1.1)."""
-    shape = (int(dataset.get("NumberOfFrames", 1)), int(dataset.Rows), int(dataset.Columns))
-    size = int(np.prod(shape))
+def _frames(dataset: Dataset) -> Iterator[tuple[int, Bool[ndarray, " n"]]]:
+    """Unpack each frame (PS3.5 8.1.1): its first pixel that may be set, and those from there.
+
+    A structure fills few rows of a frame; the bytes before and after are not unpacked.
+    """
+    count = int(dataset.get("NumberOfFrames", 1))
+    size = int(dataset.Rows) * int(dataset.Columns)
     data = np.frombuffer(dataset.PixelData, np.uint8)
-    if data.size * 8 < size:
-        raise InputError(f"the segmentation holds {data.size * 8} of {size} pixels")
-    bits = np.unpackbits(data, bitorder="little", count=size)
-    return bits.reshape(shape).astype(bool)
+    if data.size * 8 < count * size:
+        raise InputError(f"the segmentation holds {data.size * 8} of {count * size} pixels")
+    return (_frame(data, n * size, size) for n in range(count))
+
+
+def _frame(
+    data: UInt8[ndarray, " b"], begin: int, size: int
+) -> tuple[int, Bool[ndarray, " n"]]:
+    low, high = begin // 8, -(-(begin + size) // 8)
+    filled = np.flatnonzero(data[low:high])
+    if not len(filled):
+        return 0, np.zeros(0, np.bool_)
+    low, high = low + int(filled[0]), low + int(filled[-1]) + 1
+    bits = np.unpackbits(data[low:high], bitorder="little").view(np.bool_)
+    first = low * 8 - begin  # the first and last byte may belong to neighbors, too
+    cut = max(-first, 0)
+    return first + cut, bits[cut : size - first]
 
 
 def _stored_grid(dataset: Dataset, positions: ndarray) -> Grid:
@@ -275,15 +302,40 @@ def _stored_grid(dataset: Dataset, positions: ndarray) -> Grid:
 
 
 def _onto(labels: LabelMap, grid: Grid) -> LabelMap:
+    """Copy labels to a grid of the same voxels, its axes in any order and direction."""
     assert labels.grid is not None, "labels read from a space have a grid"  # noqa: S101
-    stored = np.argwhere(labels.array)
-    exact = grid.to_index(labels.grid.to_world(stored.astype(float)))
-    index = np.round(exact).astype(int)
-    if np.abs(exact - index).max(initial=0) > 0.1 or not _inside(index, grid.shape):
-        raise InputError("the segmentation does not lie on the voxels of the grid")
     array = np.zeros(grid.shape, labels.array.dtype)
-    array[tuple(index.T)] = labels.array[tuple(stored.T)]
+    found = _filled(labels.array)
+    if found is None:
+        return LabelMap(array, labels.segments, grid)
+    low, high = found
+    corners = np.array(list(product(*zip(low, high, strict=True))), float)
+    exact = grid.to_index(labels.grid.to_world(corners))
+    index = np.round(exact).astype(int)
+    turn = np.linalg.solve(grid.affine[:3, :3], labels.grid.affine[:3, :3])
+    order, is_whole = np.abs(turn).argmax(axis=1), np.sort(np.abs(turn), axis=1).round(1)
+    apart = np.abs(exact - index).max()
+    is_turned = len(set(order)) == 3 and bool((is_whole == (0, 0, 1)).all())
+    if apart > 0.1 or not is_turned or not _inside(index, grid.shape):
+        raise InputError("the segmentation does not lie on the voxels of the grid")
+    box = labels.array[tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))]
+    back = tuple(axis for axis in range(3) if turn[axis, order[axis]] < 0)
+    first, last = index.min(axis=0), index.max(axis=0)
+    place = tuple(slice(a, b + 1) for a, b in zip(first, last, strict=True))
+    array[place] = np.flip(box.transpose(order), back)
     return LabelMap(array, labels.segments, grid)
+
+
+def _filled(array: Integer[ndarray, "k j i"]) -> tuple[list[int], list[int]] | None:
+    """First and last voxel along each axis that is labeled; None where none is."""
+    flat = np.asarray(array.any(axis=0))
+    lines = [
+        np.flatnonzero(line)
+        for line in (array.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0))
+    ]
+    if not len(lines[0]):
+        return None
+    return [int(line[0]) for line in lines], [int(line[-1]) for line in lines]
 
 
 def _inside(index: ndarray, shape: tuple[int, int, int]) -> bool:

@@ -19,6 +19,7 @@ TRANSFER_SYNTAX: Final = 0x00020010
 _IMPLICIT: Final = b"1.2.840.10008.1.2"
 _NOT_PLAIN: Final = frozenset([b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2.1.99", b""])
 _PIXEL_DATA: Final = 0x7FE00010
+_META_END: Final = 0x0002FFFF
 _MAX_DEPTH: Final = 32
 
 _explicit = struct.Struct("<HH2sH").unpack_from
@@ -72,6 +73,37 @@ def scan_to_pixels(data: bytes, wanted: AbstractSet[int]) -> tuple[Values, int, 
     return found, start, length
 
 
+def items(data: bytes, wanted: AbstractSet[int], *, is_explicit: bool) -> tuple[Values, ...]:
+    """Collect values of each item of a sequence (PS3.5 section 7.5).
+
+    Raises
+    ------
+    NotPlainError
+        If it is no sequence, or damaged.
+    """
+    found = []
+    position = 0
+    try:
+        while position < len(data):
+            group, element, length = _implicit(data, position)
+            if group << 16 | element == _SEQUENCE_END:
+                break
+            if group << 16 | element != _ITEM:
+                raise NotPlainError
+            start = position + 8
+            if length == UNDEFINED:
+                position = _after_item(data, start, is_explicit=is_explicit, depth=0)
+                end = position - 8
+            else:
+                position = end = start + length
+            values: Values = {}
+            _walk(data[:end], start, values, wanted, last=_ITEM - 1, is_explicit=is_explicit)
+            found.append(values)
+    except struct.error as error:
+        raise CutOffError from error
+    return tuple(found)
+
+
 def first_frame(data: bytes, position: int) -> bytes:
     """Join the fragments of encapsulated pixel data that holds one frame (PS3.5 A.4).
 
@@ -99,7 +131,7 @@ def _scan(data: bytes, wanted: AbstractSet[int], *, last: int) -> tuple[Values, 
         raise NotPlainError
     found: Values = {}
     try:
-        position = _walk(data, 132, found, wanted, last=0x0002FFFF, is_explicit=True)
+        position = _walk(data, 132, found, wanted, last=_META_END, is_explicit=True)
         syntax = found.get(TRANSFER_SYNTAX, b"").rstrip(b"\0 ")
         if syntax in _NOT_PLAIN:
             raise NotPlainError
@@ -119,15 +151,17 @@ def _walk(
     last: int,
     is_explicit: bool,
 ) -> int:
-    size = len(data)
+    size, in_meta = len(data), last == _META_END
     while position < size:
+        if in_meta and data[position : position + 2] != b"\x02\x00":
+            return position  # what follows may have no value representations
         tag, start, length = _element(data, position, is_explicit=is_explicit)
         if tag > last:
             return position
         if length == UNDEFINED:
             position = _after_items(data, start, is_explicit=is_explicit, depth=0)
             if tag in wanted:
-                found[tag] = b""
+                found[tag] = data[start:position]
             continue
         position = start + length
         if position > size:

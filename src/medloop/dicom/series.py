@@ -78,7 +78,7 @@ def _study(uid: str, series: list[Series], groups: dict[str, list[Header]]) -> S
     first = next(iter(groups.values()))[0]
     return Study(
         uid=StudyUid(uid),
-        name=_folder_name(uid),
+        name=study_name(uid),
         series=tuple(series),
         patient=first.patient,
         date=first.study_date,
@@ -87,7 +87,7 @@ def _study(uid: str, series: list[Series], groups: dict[str, list[Header]]) -> S
     )
 
 
-def _folder_name(uid: str) -> str:
+def study_name(uid: str) -> str:
     """Make a plain folder name of a UID, which may come damaged."""
     plain = "".join(letter if letter.isalnum() or letter in ".-" else "_" for letter in uid)
     return plain.strip(".")[:64] or "study"

@@ -63,6 +63,13 @@ def text_item(concept: Code, text: str, relation: Relation = Relation.CONTAINS) 
     return item
 
 
+def name_item(concept: Code, name: str, relation: Relation = Relation.CONTEXT) -> Dataset:
+    """State the name of a person (PN)."""
+    item = _item("PNAME", concept, relation)
+    item.PersonName = name
+    return item
+
+
 def uid_item(concept: Code, uid: str, relation: Relation = Relation.CONTEXT) -> Dataset:
     """State a UID."""
     item = _item("UIDREF", concept, relation)

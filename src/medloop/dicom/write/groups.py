@@ -20,7 +20,9 @@ from medloop.dicom.codes import (
     dcm,
     fits_code,
     grade_code,
+    unit_of,
 )
+from medloop.dicom.write.attested import statements
 from medloop.dicom.write.content import (
     Relation,
     code_item,
@@ -44,7 +46,6 @@ LABEL = Code(PRIVATE, "LABEL", "Label in the label map")
 BOX = Code(PRIVATE, "BOX", "Corners of bounding box")
 COMMENT = dcm("121106", "Comment")
 ASSESSMENTS = "assessments"  # the tracking identifier of the group that holds them
-_UNITS = {"_px": "{pixels}", "_mm3": "mm3", "_mm": "mm"}
 _TRACKING_UID = dcm("112040", "Tracking Unique Identifier")
 _SEGMENT = dcm("121191", "Referenced Segment")
 _SEGMENT_SOURCE = dcm("121233", "Source image for segmentation")
@@ -69,9 +70,12 @@ class Evidence:
 
 
 def finding_group(
-    finding: Finding, tracking: Tracking, provenance: Provenance, evidence: Evidence
+    finding: Finding, tracking: Tracking, provenance: Provenance | None, evidence: Evidence
 ) -> Dataset:
-    """Write one finding: TID 1411 if it owns a segment, 1410 in a picture, else 1501."""
+    """Write one finding: TID 1411 if it owns a segment, 1410 in a picture, else 1501.
+
+    Without `provenance` a person described it, and no algorithm is named.
+    """
     number = evidence.numbers.get(finding.segment) if finding.segment is not None else None
     template, places = _places(finding, number, evidence)
     items = [*_opening(tracking, provenance), code_item(FINDING, finding.concept)]
@@ -105,15 +109,21 @@ def assessment_group(result: Result, evidence: Evidence) -> Dataset:
     for key, value in result.assessments.items():
         items += _assessment(key, value)
     items += [text_item(COMMENT, notice.text) for notice in result.warnings]
+    items += statements(provenance)
     return container(GROUP, items, template="1501")
 
 
-def _opening(tracking: Tracking, provenance: Provenance) -> list[Dataset]:
-    """Name a group, and what computed it (TID 4019)."""
+def _opening(tracking: Tracking, provenance: Provenance | None) -> list[Dataset]:
+    """Name a group, and what computed it (TID 4019), if anything did."""
     algorithm, version = dcm("111001", "Algorithm Name"), dcm("111003", "Algorithm Version")
-    return [
+    named = [
         text_item(TRACKING, tracking.name, Relation.CONTEXT),
         uid_item(_TRACKING_UID, tracking.uid),
+    ]
+    if provenance is None:
+        return named
+    return [
+        *named,
         text_item(algorithm, f"medloop {provenance.analysis}", Relation.MODIFIER),
         text_item(version, provenance.version, Relation.MODIFIER),
     ]
@@ -184,13 +194,13 @@ def _assessment(key: str, value: Assessment) -> list[Dataset]:
         case int() if key in SCALES:
             items = [code_item(concept_of(key), grade_code(key, value))]
         case int() | float():
-            items = [number_item(concept_of(key), value, _unit_of(key))]
+            items = [number_item(concept_of(key), value, unit_of(key))]
         case str() if key in CONCEPTS and fits_code(key, value):
             items = [code_item(concept_of(key), grade_code(key, value))]
         case str():
             items = [text_item(concept_of(key), value)]
         case tuple() if all(isinstance(v, int | float) for v in value):
-            unit = _unit_of(key)
+            unit = unit_of(key)
             items = [number_item(concept_of(key, n), v, unit) for n, v in enumerate(value)]
         case Mapping():
             items = [text_item(concept_of(key, name), text) for name, text in value.items()]
@@ -199,8 +209,3 @@ def _assessment(key: str, value: Assessment) -> list[Dataset]:
         case _:
             raise ValueError(f"assessment {key} is a {type(value).__name__}, which no SR holds")
     return items
-
-
-def _unit_of(key: str) -> str:
-    """Tell the UCUM unit of an assessment by the end of its key."""
-    return next((unit for end, unit in _UNITS.items() if key.endswith(end)), "1")

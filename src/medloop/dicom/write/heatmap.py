@@ -8,6 +8,7 @@ from pydicom import Dataset
 
 from medloop.core.finding import Provenance
 from medloop.dicom.codes import SOURCE_IMAGE
+from medloop.dicom.write.attested import series_description
 from medloop.dicom.write.attributes import Identity, coded, new_dataset, reference
 from medloop.dicom.write.jpeg import encode_jpeg
 from medloop.dicom.write.pixels import store_jpeg
@@ -39,10 +40,10 @@ def capture(
         sop_uid=result_uid(provenance, name),
         series_uid=result_uid(provenance, f"{name} series"),
         series_number=_SERIES_NUMBERS.get(name, 905),
-        series_description=f"medloop {provenance.analysis}: {name}",
+        series_description=series_description(provenance, name),
         modality="OT",
     )
-    dataset = new_dataset(identity, sources[0], provenance.finished)
+    dataset = new_dataset(identity, sources[0], provenance.told)
     dataset.ConversionType = "WSD"
     dataset.ImageType = ["DERIVED", "SECONDARY"]
     dataset.DerivationDescription = (

@@ -19,7 +19,10 @@ def encapsulated_pdf(
     sources: Sequence[Dataset] = (),
 ) -> Dataset:
     """Store a PDF with the identity of its study (PS3.3 A.45.1)."""
+    signed = provenance.attested
     title = f"medloop {provenance.analysis} report"
+    if signed is not None:
+        title = f"{title}, {signed.meaning} {signed.version}"
     identity = Identity(
         sop_class=ENCAPSULATED_PDF,
         sop_uid=result_uid(provenance, "report"),
@@ -28,12 +31,14 @@ def encapsulated_pdf(
         series_description=title,
         modality="DOC",
     )
-    dataset = new_dataset(identity, sources[0] if sources else study, provenance.finished)
+    dataset = new_dataset(identity, sources[0] if sources else study, provenance.told)
     dataset.ConversionType = "WSD"
     dataset.BurnedInAnnotation = "YES"
     dataset.AcquisitionDateTime = ""
     dataset.DocumentTitle = title
     dataset.ConceptNameCodeSequence = []
+    if signed is not None:
+        dataset.VerificationFlag = "VERIFIED" if signed.meaning.is_verified else "UNVERIFIED"
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
     if sources:
         dataset.SourceInstanceSequence = [reference(source) for source in sources]

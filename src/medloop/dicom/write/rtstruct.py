@@ -13,6 +13,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from medloop.core.errors import InputError
 from medloop.core.finding import Provenance, Result
 from medloop.core.structure import Contour, Structure
+from medloop.dicom.write.attested import person_name, series_description
 from medloop.dicom.write.attributes import (
     Identity,
     coded,
@@ -69,7 +70,7 @@ def structure_set(result: Result, sources: Sequence[Dataset]) -> Dataset | None:
     dataset = new_dataset(
         _identity(provenance),
         sources[0],
-        provenance.finished,
+        provenance.told,
         syntax=ImplicitVRLittleEndian,
     )
     _describe(dataset, provenance)
@@ -95,7 +96,7 @@ def _identity(provenance: Provenance) -> Identity:
         sop_uid=result_uid(provenance, "rtstruct"),
         series_uid=result_uid(provenance, "rtstruct series"),
         series_number=905,
-        series_description=f"medloop {provenance.analysis}: contours",
+        series_description=series_description(provenance, "contours"),
         modality="RTSTRUCT",
     )
 
@@ -105,10 +106,19 @@ def _describe(dataset: Dataset, provenance: Provenance) -> None:
     dataset.OperatorsName = ""
     dataset.StructureSetLabel = "MEDLOOP"
     dataset.StructureSetName = f"medloop {provenance.analysis}"[:64]
-    dataset.StructureSetDescription = "Drawn by a program, not yet reviewed by a person"
-    dataset.StructureSetDate = f"{provenance.finished:%Y%m%d}"
-    dataset.StructureSetTime = f"{provenance.finished:%H%M%S}"
-    dataset.ApprovalStatus = "UNAPPROVED"
+    dataset.StructureSetDate = f"{provenance.told:%Y%m%d}"
+    dataset.StructureSetTime = f"{provenance.told:%H%M%S}"
+    signed = provenance.attested
+    is_approved = signed is not None and signed.meaning.is_verified
+    dataset.ApprovalStatus = "APPROVED" if is_approved else "UNAPPROVED"
+    if signed is None:
+        dataset.StructureSetDescription = "Drawn by a program, not yet reviewed by a person"
+        return
+    dataset.StructureSetDescription = f"Reviewed by a person: {signed.meaning} report"
+    dataset.OperatorsName = person_name(signed.signer)
+    if is_approved:
+        dataset.ReviewDate, dataset.ReviewTime = f"{signed.at:%Y%m%d}", f"{signed.at:%H%M%S}"
+        dataset.ReviewerName = person_name(signed.signer)
 
 
 def _slices(sources: Sequence[Dataset]) -> _Slices | None:
@@ -149,7 +159,8 @@ def _roi(structure: Structure, frame_uid: str, provenance: Provenance) -> Datase
     item.ROINumber = structure.number
     item.ReferencedFrameOfReferenceUID = frame_uid
     item.ROIName = structure.name[:64]
-    item.ROIGenerationAlgorithm = "AUTOMATIC"
+    # without a network it is computed from what somebody drew (PS3.3 C.8.8.5)
+    item.ROIGenerationAlgorithm = "AUTOMATIC" if provenance.weights else "SEMIAUTOMATIC"
     drawn_by = [f"{w.bundle} {w.version}" for w in provenance.weights]
     item.ROIGenerationDescription = "; ".join(
         [f"medloop {provenance.analysis} {provenance.version}", *drawn_by]

@@ -3,14 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Integer
 from numpy import ndarray
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element
+from scipy import ndimage
 
+from medloop.core.attestation import Drawn
 from medloop.core.finding import Provenance, Result, Tracking
 from medloop.core.image import LabelMap, Segment
 from medloop.dicom.cielab import to_cielab
 from medloop.dicom.codes import ALGORITHM_FAMILY, SOURCE_IMAGE, dcm
+from medloop.dicom.write.attested import person_name, series_description
 from medloop.dicom.write.attributes import (
     Identity,
     coded,
@@ -26,6 +33,8 @@ from medloop.dicom.write.uids import result_uid, uid_from
 
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 _DERIVATION = dcm("113076", "Segmentation")
+_SEQUENCE_HEADER = 12  # bytes of tag, VR and length (PS3.5 7.1.2)
+_Frame = tuple[int, slice]  # a plane's index, and the rows where a label lies in it
 
 
 def segmentation(result: Result, sources: Sequence[Dataset]) -> Dataset | None:
@@ -47,7 +56,7 @@ def segmentation(result: Result, sources: Sequence[Dataset]) -> Dataset | None:
     if result.labels is None or not segments:
         return None
     planes = lay_out(result.labels, sources)
-    dataset = new_dataset(_identity(result.provenance), sources[0], result.provenance.finished)
+    dataset = new_dataset(_identity(result.provenance), sources[0], result.provenance.told)
     _describe(dataset, result.provenance, planes, sources)
     names = label_trackings(result, segments)
     items = [
@@ -68,9 +77,9 @@ def present_segments(labels: LabelMap | None) -> Mapping[int, Segment]:
     """Return the described labels that have at least one pixel, in ascending order."""
     if labels is None:
         return {}
-    return {
-        n: s for n, s in sorted(labels.segments.items()) if n > 0 and (labels.array == n).any()
-    }
+    planes = labels.array if labels.array.ndim == 3 else labels.array[None]
+    seen = {int(value) for plane in planes for value in np.unique(plane)}
+    return {n: s for n, s in sorted(labels.segments.items()) if n > 0 and n in seen}
 
 
 def _identity(provenance: Provenance) -> Identity:
@@ -79,7 +88,7 @@ def _identity(provenance: Provenance) -> Identity:
         sop_uid=result_uid(provenance, "seg"),
         series_uid=result_uid(provenance, "seg series"),
         series_number=901,
-        series_description=f"medloop {provenance.analysis}: segments",
+        series_description=series_description(provenance, "segments"),
         modality="SEG",
     )
 
@@ -90,7 +99,8 @@ def _describe(
     dataset.ImageType = ["DERIVED", "PRIMARY"]
     dataset.ContentLabel = "MEDLOOP"
     dataset.ContentDescription = f"medloop {provenance.analysis} {provenance.version}"[:64]
-    dataset.ContentCreatorName = ""
+    signed = provenance.attested
+    dataset.ContentCreatorName = person_name(signed.signer) if signed else ""
     dataset.SegmentationType = "BINARY"
     dataset.SegmentsOverlap = "NO"
     dataset.SamplesPerPixel = 1
@@ -121,9 +131,12 @@ def _segment(
     if tracking.name != label_name(label):  # called as in an earlier study
         item.SegmentDescription = label_name(label)
     item.SegmentLabel = segment.name[:64]
-    item.SegmentAlgorithmType = "AUTOMATIC"
-    item.SegmentAlgorithmName = f"medloop {provenance.analysis}"[:64]
-    item.SegmentationAlgorithmIdentificationSequence = [_algorithm(provenance)]
+    signed = provenance.attested
+    drawn = signed.drawn_by(label) if signed else Drawn.AUTOMATIC
+    item.SegmentAlgorithmType = drawn.value
+    if drawn is not Drawn.MANUAL:
+        item.SegmentAlgorithmName = f"medloop {provenance.analysis}"[:64]
+        item.SegmentationAlgorithmIdentificationSequence = [_algorithm(provenance)]
     item.SegmentedPropertyCategoryCodeSequence = [coded(segment.category)]
     item.SegmentedPropertyTypeCodeSequence = [coded(segment.concept)]
     if segment.site is not None:
@@ -148,33 +161,55 @@ def _algorithm(provenance: Provenance) -> Dataset:
 
 def _store(dataset: Dataset, planes: Planes, labels: Sequence[int]) -> None:
     """Write the frames that have pixels, segment by segment, and say where each belongs."""
-    slices = {
-        label: [index for index, plane in enumerate(planes.array) if (plane == label).any()]
-        for label in labels
-    }
+    slices: dict[int, list[_Frame]] = {label: [] for label in labels}
+    for index, plane in enumerate(planes.array):
+        for label, rows in _rows_of(plane).items():
+            if label in slices:
+                slices[label].append((index, rows))
     is_spatial = planes.orientation is not None
     _describe_dimensions(dataset, is_spatial=is_spatial)
     dataset.SharedFunctionalGroupsSequence = [_shared(planes)]
     frames, groups = [], []
-    used = sorted({index for members in slices.values() for index in members})
+    used = sorted({index for members in slices.values() for index, _ in members})
     place = {index: n for n, index in enumerate(used, start=1)}
+    of_plane = {index: _plane_groups(planes.planes[index]) for index in used}
     for number, label in enumerate(labels, start=1):
-        for index in slices[label]:
-            frames.append(planes.array[index] == label)
+        for index, rows in slices[label]:
+            frames.append((planes.array[index], label, rows))
             position = (number, place[index]) if is_spatial else (number,)
-            groups.append(_frame_groups(planes.planes[index], number, position))
+            groups.append(_frame_groups(of_plane[index], number, position))
     dataset.NumberOfFrames = len(frames)
     dataset.PerFrameFunctionalGroupsSequence = groups
-    data = _pack(frames)
-    dataset.PixelData = data + b"\0" * (len(data) % 2)
+    dataset.PixelData = _pack(frames)
     dataset["PixelData"].VR = "OB"
+    text = dataset._character_set  # noqa: SLF001 (what pydicom compares)
+    dataset.set_original_encoding(
+        is_implicit_vr=False, is_little_endian=True, character_encoding=text
+    )
 
 
-def _pack(frames: Sequence[ndarray]) -> bytes:
-    """Pack bits end to end, first pixel in the lowest bit (PS3.5 8.1.1)."""
-    if frames[0].size % 8 == 0:
-        return b"".join(np.packbits(f, bitorder="little").tobytes() for f in frames)
-    return np.packbits(np.stack(frames), bitorder="little").tobytes()
+def _rows_of(plane: Integer[ndarray, "row column"]) -> Mapping[int, slice]:
+    """Return the rows between which each label lies, of those in the plane."""
+    boxes = ndimage.find_objects(plane)
+    return {label: box[0] for label, box in enumerate(boxes, start=1) if box is not None}
+
+
+def _pack(frames: Sequence[tuple[ndarray, int, slice]]) -> bytes:
+    """Pack bits end to end, first pixel in the lowest bit (PS3.5 8.1.1), to an even length.
+
+    A frame is a plane, the label it shows, and the rows where that lies.
+    """
+    size = frames[0][0].size
+    columns = frames[0][0].shape[1]
+    length = -(-len(frames) * size // 8)
+    out = np.zeros(length + length % 2, np.uint8)
+    for n, (plane, label, rows) in enumerate(frames):
+        first = n * size + rows.start * columns
+        lead = first % 8  # pixels of this byte that came before
+        bits = (plane[rows] == label).ravel()
+        packed = np.packbits(np.pad(bits, (lead, 0)) if lead else bits, bitorder="little")
+        out[first // 8 : first // 8 + len(packed)] |= packed
+    return out.tobytes()
 
 
 def _describe_dimensions(dataset: Dataset, *, is_spatial: bool) -> None:
@@ -210,12 +245,9 @@ def _shared(planes: Planes) -> Dataset:
     return groups
 
 
-def _frame_groups(plane: Plane, number: int, position: tuple[int, ...]) -> Dataset:
-    groups, content, segment = Dataset(), Dataset(), Dataset()
-    content.DimensionIndexValues = list(position)
-    segment.ReferencedSegmentNumber = number
-    groups.FrameContentSequence = [content]
-    groups.SegmentIdentificationSequence = [segment]
+def _plane_groups(plane: Plane) -> Sequence[RawDataElement]:
+    """Say where a plane lies and which source it comes from, as all its frames store it."""
+    groups = Dataset()
     if plane.position_mm is not None:
         where = Dataset()
         where.ImagePositionPatient = [decimal(v) for v in plane.position_mm]
@@ -226,4 +258,35 @@ def _frame_groups(plane: Plane, number: int, position: tuple[int, ...]) -> Datas
     derivation.SourceImageSequence = [source]
     derivation.DerivationCodeSequence = [coded(_DERIVATION)]
     groups.DerivationImageSequence = [derivation]
+    return [_encoded(sequence) for sequence in groups]
+
+
+def _encoded(sequence: DataElement) -> RawDataElement:
+    """Encode a sequence once, to be stored in many items (explicit VR, little endian)."""
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_data_element(buffer, sequence, ["utf8"])
+    value = buffer.getvalue()[_SEQUENCE_HEADER:]
+    return RawDataElement(sequence.tag, "SQ", len(value), value, 0, False, True)  # noqa: FBT003 (a named tuple)
+
+
+def _frame_groups(
+    of_plane: Sequence[RawDataElement], number: int, position: tuple[int, ...]
+) -> Dataset:
+    groups, content, segment = _item(), _item(), _item()
+    content.DimensionIndexValues = list(position)
+    segment.ReferencedSegmentNumber = number
+    groups.FrameContentSequence = [content]
+    groups.SegmentIdentificationSequence = [segment]
+    for sequence in of_plane:
+        groups[sequence.tag] = sequence
     return groups
+
+
+def _item() -> Dataset:
+    """Return an item that is stored as it is: of thousands, pydicom need not look at each."""
+    item = Dataset()
+    item.set_original_encoding(
+        is_implicit_vr=False, is_little_endian=True, character_encoding="iso8859"
+    )
+    return item

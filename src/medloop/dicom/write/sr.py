@@ -7,6 +7,7 @@ from pydicom import Dataset
 from medloop.core.code import Code
 from medloop.core.finding import Provenance, Result
 from medloop.dicom.codes import PRIVATE, dcm
+from medloop.dicom.write.attested import observers, series_description, state
 from medloop.dicom.write.attributes import (
     MANUFACTURER,
     Identity,
@@ -44,15 +45,17 @@ def structured_report(
     A finding that has a segment to itself refers to it; others give their outline or center.
     Assessments stand in one measurement group named ``assessments``: grades as codes,
     probabilities as numbers of unit 1, other words as text. `sources` are headers of the images
-    that were read, `seg` is the segmentation of the same result.
+    that were read, `seg` is the segmentation of the same result. A result that was signed names
+    its reader as observer beside the device, and no algorithm in what the reader described.
     """
     provenance = result.provenance
     evidence = Evidence(sources, seg, _owned_segments(result))
     groups = [assessment_group(result, evidence)]
+    described = provenance.attested.described if provenance.attested else ()
     groups += [
-        finding_group(finding, tracking, provenance, evidence)
-        for finding, tracking in zip(
-            result.findings, trackings(result, evidence.numbers), strict=True
+        finding_group(finding, tracking, None if n in described else provenance, evidence)
+        for n, (finding, tracking) in enumerate(
+            zip(result.findings, trackings(result, evidence.numbers), strict=True), start=1
         )
     ]
     images = [image_item(None, source) for source in sources]
@@ -60,7 +63,8 @@ def structured_report(
         _REPORT,
         [
             code_item(_LANGUAGE, _ENGLISH, Relation.MODIFIER),
-            *_observer(provenance),
+            *observers(provenance),
+            *_device(provenance),
             code_item(_PROCEDURE, _procedure(provenance), Relation.MODIFIER),
             container(_LIBRARY, [container(_LIBRARY_GROUP, images)]),
             container(_MEASUREMENTS, groups),
@@ -68,11 +72,9 @@ def structured_report(
         template="1500",
         is_root=True,
     )
-    dataset = new_dataset(_identity(provenance), sources[0], provenance.finished)
+    dataset = new_dataset(_identity(provenance), sources[0], provenance.told)
     dataset.update(root)
-    dataset.CompletionFlag = "COMPLETE"
-    dataset.VerificationFlag = "UNVERIFIED"
-    dataset.PreliminaryFlag = "FINAL"
+    state(dataset, provenance)
     dataset.PerformedProcedureCodeSequence = []
     dataset.ReferencedPerformedProcedureStepSequence = []
     objects = [*sources, *([seg] if seg is not None else [])]
@@ -94,13 +96,13 @@ def _identity(provenance: Provenance) -> Identity:
         sop_uid=result_uid(provenance, "sr"),
         series_uid=result_uid(provenance, "sr series"),
         series_number=902,
-        series_description=f"medloop {provenance.analysis}: measurements",
+        series_description=series_description(provenance, "measurements"),
         modality="SR",
     )
 
 
-def _observer(provenance: Provenance) -> list[Dataset]:
-    """Say that a device made the observations (TID 1002, 1004)."""
+def _device(provenance: Provenance) -> list[Dataset]:
+    """Say that a device made observations (TID 1002, 1004)."""
     device = uid_from(MANUFACTURER, provenance.analysis, provenance.version)
     name = f"{MANUFACTURER} {provenance.analysis}"
     model = f"{name} {provenance.version}"

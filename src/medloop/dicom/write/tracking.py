@@ -57,8 +57,9 @@ def named(result: Result) -> Result:
 
 
 def _of_label(label: int, provenance: Provenance) -> Tracking:
+    """Name a label of several findings: the same in what is signed and in what was proposed."""
     name = label_name(label)
-    return Tracking(name, result_uid(provenance, name))
+    return Tracking(name, result_uid(replace(provenance, attested=None), name))
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -20,16 +20,20 @@ def result_uid(provenance: Provenance, role: str) -> str:
     """Name one object of a result; `role` is ``"seg"``, ``"sr series"``, ``"label 3"``, ...
 
     The time at which a result was made plays no part, so a second run names the same objects.
+    Each signed version of it has names of its own.
     """
     weights = (
         f"{w.bundle} {w.version} {w.sha256}"
         + ("" if w.precision == "fp32" else f" {w.precision}")
         for w in provenance.weights
     )
+    signed = provenance.attested
+    version = (f"reading {signed.reading}", signed.statement) if signed else ()
     return uid_from(
         provenance.input_sha256,
         *provenance.inputs,
         f"{provenance.analysis} {provenance.version}",
         *weights,
+        *version,
         role,
     )
