@@ -22,31 +22,59 @@ def _postgres_programs() -> Path | None:
     return next((folder for folder in candidates if (folder / "initdb").exists()), None)
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory) -> Iterator[str]:
-    """URL of a server of our own, reached by a socket; skips by name where there is none."""
+class Server:
+    """A PostgreSQL server of our own in a folder, reached by a socket."""
+
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
+        self._user: dict[str, str] = {}
+        created = subprocess.check_output(["mktemp", "-d"], text=True)  # noqa: S607
+        self.folder = Path(created.strip())
+        if os.geteuid() == 0:  # the server refuses to run as root
+            self._user = {"user": "nobody", "group": "nogroup"}
+            shutil.chown(self.folder, "nobody", "nogroup")
+        self._data = str(self.folder / "data")
+        options = ("-U", "medloop", "--auth=trust", "--no-sync", "-E", "UTF8")
+        self._call("initdb", "-D", self._data, *options)
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://medloop@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        options = f"-k {self.folder} -c listen_addresses='' -c fsync=off"
+        log = str(self.folder / "log")
+        self._call("pg_ctl", "-D", self._data, "-o", options, "-w", "-l", log, "start")
+
+    def stop(self, *, mode: str = "immediate") -> None:
+        self._call("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _call(self, program: str, *options: str) -> None:
+        command = [str(self._programs / program), *options]
+        subprocess.run(command, check=True, capture_output=True, cwd="/", **self._user)
+
+
+def postgres_server() -> Server:
+    """Start a server, or skip by name where there is none."""
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL server is not installed")
     if find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed")
-    user: dict[str, str] = {}
-    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())  # noqa: S607
-    if os.geteuid() == 0:  # the server refuses to run as root
-        user = {"user": "nobody", "group": "nogroup"}
-        shutil.chown(folder, "nobody", "nogroup")
+    return Server(programs)
 
-    def call(program: str, *options: str) -> None:
-        command = [str(programs / program), *options]
-        subprocess.run(command, check=True, capture_output=True, cwd="/", **user)
 
-    data = str(folder / "data")
-    call("initdb", "-D", data, "-U", "medloop", "--auth=trust", "--no-sync", "-E", "UTF8")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off"
-    call("pg_ctl", "-D", data, "-o", options, "-w", "-l", str(folder / "log"), "start")
-    yield f"postgresql://medloop@/postgres?host={folder}"
-    call("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a server that all tests share."""
+    server = postgres_server()
+    yield server.url
+    server.remove()
 
 
 def _new_database(server: str, name: str, *, template: str = "template1") -> str:

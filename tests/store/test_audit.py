@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from medloop.core.errors import InputError, MedloopError
-from medloop.store.audit import START, Entry
+from medloop.store.audit import START, Entry, Wanted
 from tests.store.studies import NOON
 
 SIGNED = Entry(NOON, "Dr. 李", "signed", "1.2.3", {"grade": "2", "eye": "R"})
@@ -112,3 +112,28 @@ def test_processes_append_to_one_chain(store, url, tmp_path):
     assert [writer.wait() for writer in writers] == [0, 0]
     store.audit.verify()
     assert len(store.audit.entries()) == 40
+
+
+def test_pages_follow_each_other(audit):
+    wanted = Wanted()
+    first = audit.page(wanted, limit=3)
+    rest = audit.page(wanted, after=first[-1].number, limit=3)
+    assert [row.number for row in (*first, *rest)] == [1, 2, 3, 4]
+    assert [row.number for row in audit.page(wanted, limit=2, newest=True)] == [3, 4]
+    assert [row.number for row in audit.page(wanted, before=4, limit=2, newest=True)] == [2, 3]
+    assert [row.previous for row in rest] == [first[-1].hash]
+
+
+def test_rows_are_chosen_by_who_what_and_when(audit):
+    audit.append(replace(SIGNED, actor="chen", at=NOON + timedelta(minutes=9)))
+    since = NOON + timedelta(minutes=3)
+    assert [row.number for row in audit.rows(Wanted(since=since))] == [4, 5]
+    assert [row.number for row in audit.rows(Wanted(actor="chen"))] == [5]
+    assert [row.number for row in audit.rows(Wanted(action="none"))] == []
+    assert [row.number for row in audit.rows(Wanted(until=since))] == [1, 2, 3]
+
+
+def test_entries_added_together_are_one_chain(audit):
+    head = audit.append_all([replace(SIGNED, subject=str(n)) for n in range(3)])
+    assert audit.verify() == head
+    assert [entry.subject for entry in audit.entries()[-3:]] == ["0", "1", "2"]

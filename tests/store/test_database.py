@@ -1,5 +1,6 @@
 """A store opens from any version, and says in one line why it cannot."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -8,11 +9,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Column, MetaData, Table, text
 
 from medloop.core.errors import InputError, ServiceError
+from medloop.core.search import Level, Match, Search, Term
 from medloop.store import open_store
 from medloop.store.database import HEAD, revision, upgrade
+from medloop.store.query import Finder
 from medloop.store.sql import connect
 from medloop.store.tables import metadata
 from tests.store.studies import NOON, a_study
@@ -24,7 +27,7 @@ def test_migrations_lead_to_the_tables_that_the_code_expects(store):
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-@pytest.mark.parametrize("version", ["0001", "0002", "0003"])
+@pytest.mark.parametrize("version", ["0001", "0002", "0003", "0006"])
 def test_a_store_of_an_earlier_version_keeps_its_studies(tmp_path, empty_url, version):
     old = connect(empty_url)
     Path(tmp_path / "store").mkdir()
@@ -43,12 +46,56 @@ def test_a_store_of_an_earlier_version_keeps_its_studies(tmp_path, empty_url, ve
     store.close()
 
 
+def test_what_arrived_before_is_found_by_what_its_header_says(tmp_path, empty_url):
+    old = connect(empty_url)
+    Path(tmp_path / "store").mkdir()
+    upgrade(old, to="0013")
+    said = {
+        "00080060": {"vr": "CS", "Value": ["CT"]},
+        "00200010": {"vr": "SH", "Value": ["S1"]},
+        "00400275": {"vr": "SQ", "Value": [{"00401001": {"vr": "SH", "Value": ["P1"]}}]},
+    }
+    head = {"uid": "1.2", "name": "scan", "arrived": NOON}
+    kept = {"uid": "1.2.3.4", "series_uid": "1.2.3", "header": json.dumps(said)}
+    texts = ("patient_name", "patient_identifier", "patient_birth_date", "patient_sex")
+    head |= dict.fromkeys((*texts, "date", "description", "accession"), "")
+    kept |= {"study_uid": "1.2", "number": 1, "size": 1, "arrived": NOON}
+    kept |= dict.fromkeys(("sha256", "sop_class", "transfer_syntax", "source"), "")
+    with old.writing() as connection:
+        for name, row in (("studies", head), ("arrivals", kept)):
+            columns = [Column(key, metadata.tables[name].c[key].type) for key in row]
+            connection.execute(Table(name, MetaData(), *columns).insert(), row)
+    old.engine.dispose()
+    store = open_store(tmp_path / "store", empty_url)
+    finder = Finder(store.database)
+    for path, value in (
+        (("00200010",), "S1"),
+        (("00080060",), "CT"),
+        (("00400275", "00401001"), "P1"),
+    ):
+        wanted = Search(Level.SERIES, (Term(path, Match.ANY_OF, (value,)),))
+        (found,), _ = finder.find(wanted)
+        assert found.series_uid == "1.2.3"
+    store.close()
+
+
 def test_opening_again_keeps_everything(tmp_path, empty_url):
     for expected in ((), ("1.2",), ("1.2",)):
         store = open_store(tmp_path / "store", empty_url)
         assert store.catalog.studies() == expected
         store.receive(a_study(tmp_path / "scans"), now=NOON)
         store.close()
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_nobody_else_of_the_machine_reads_a_store(tmp_path, is_shared):
+    home = tmp_path / "home"
+    if is_shared:
+        home.mkdir(mode=0o755)
+    open_store(home).close()
+    made = [home / "medloop.db", home / "archive", home / "spool", home / "results"]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in made)
+    assert (home.stat().st_mode & 0o077 == 0) is not is_shared
 
 
 def test_a_database_from_the_future_is_left_alone(tmp_path, url):

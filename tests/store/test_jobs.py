@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from medloop.core.errors import InputError, ServiceError
 from medloop.core.study import SopUid, StudyUid
-from medloop.store.jobs import LEASE, LEGAL, TRIES, JobState, backoff
+from medloop.store.jobs import (
+    CRASHES,
+    LEASE,
+    LEGAL,
+    TRIES,
+    JobState,
+    TakenOverError,
+    backoff,
+)
 from tests.store.conftest import wait_for
 from tests.store.studies import NOON, a_study
 
@@ -88,6 +96,14 @@ def test_a_refusal_is_kept_with_its_reason(jobs):
     assert (skipped.reason, failed.reason) == ("no CT series", "slice gap 9 mm")
 
 
+def test_what_was_refused_for_what_was_missing_says_why_it_is_refused_now(jobs):
+    jobs.refuse(STUDY, "lung", "slice gap 9 mm", now=NOON, is_bad=True)
+    assert not jobs.refuse(STUDY, "lung", "no chest", now=NOON)
+    (refused,) = jobs.all(state=JobState.SKIPPED)
+    assert refused.reason == "no chest"
+    assert jobs.all(state=JobState.FAILED) == ()
+
+
 def test_a_job_of_a_dead_worker_is_claimed_again_when_its_lease_ends(jobs):
     first = claim(jobs)
     assert claim(jobs, at=NOON + LEASE - timedelta(seconds=1)) is None
@@ -116,14 +132,77 @@ def test_a_renewed_lease_keeps_the_job(jobs):
     assert jobs.move(job, JobState.DONE, now=NOON + LEASE).state is JobState.DONE
 
 
-def test_what_kills_every_worker_is_given_up(jobs):
+def test_whether_anything_is_due_is_known_without_claiming(jobs):
+    assert not jobs.has_due(now=NOON - timedelta(seconds=1))
+    assert jobs.has_due(now=NOON)
+    claim(jobs)
+    assert not jobs.has_due(now=NOON + LEASE / 2)
+    assert jobs.has_due(now=NOON + LEASE)
+
+
+def test_what_three_workers_were_lost_on_is_quarantined_and_the_others_go_on(jobs):
+    jobs.add(STUDY, "lung", (SopUid("1.2.1.0"),), now=NOON + 2 * LEASE)
     at = NOON
-    for _ in range(TRIES):
-        assert claim(jobs, at=at)
+    for _ in range(CRASHES):
+        assert claim(jobs, at=at).analysis == "retina"
         at += LEASE
+    assert claim(jobs, at=at).analysis == "lung"
     assert claim(jobs, at=at) is None
+    (taken,) = jobs.take_back("lease ran out", now=at)
     (job,) = jobs.all(state=JobState.FAILED)
-    assert job.reason == f"gave up after {TRIES} workers were lost"
+    assert taken == job
+    assert job.reason == "quarantined: 3 workers were lost on it, the last: lease ran out"
+    again = jobs.move(job, JobState.WAITING, now=at)
+    assert (again.crashes, claim(jobs, at=at).id) == (0, job.id)
+
+
+def test_the_job_of_a_worker_known_to_be_dead_is_tried_again_soon(jobs):
+    job = claim(jobs, worker="w1")
+    jobs.add(STUDY, "lung", (SopUid("1.2.1.0"),), now=NOON)
+    claim(jobs, worker="w2")
+    (back,) = jobs.take_back("killed by signal 9", now=NOON, worker="w1")
+    assert (back.id, back.state, back.crashes) == (job.id, JobState.WAITING, 1)
+    assert back.due == NOON + backoff(1)
+    assert back.reason == "worker lost: killed by signal 9"
+    assert jobs.take_back("", now=NOON) == ()
+    with pytest.raises(TakenOverError):
+        jobs.renew(job, now=NOON)
+
+
+def test_one_run_that_takes_too_long_is_counted_like_a_crash(jobs):
+    job = claim(jobs)
+    (back,) = jobs.take_back("took longer than 900 s", now=NOON, job=job)
+    assert back.crashes == 1
+    assert jobs.take_back("", now=NOON, job=job) == ()
+
+
+def test_an_urgent_job_goes_first(jobs):
+    jobs.add(STUDY, "lung", (), now=NOON + timedelta(seconds=1), priority=5)
+    assert claim(jobs).analysis == "retina"  # the urgent one is not due yet
+    jobs.add(STUDY, "retina", (), now=NOON)
+    assert claim(jobs, at=NOON + timedelta(seconds=1)).analysis == "lung"
+
+
+def test_what_an_urgent_study_waits_for_is_as_urgent(store, tmp_path):
+    late, early = a_study(tmp_path, "1.2"), replace(a_study(tmp_path, "1.3"), date="20250228")
+    other = replace(a_study(tmp_path, "1.4"), patient=replace(late.patient, identifier="P2"))
+    for study in (other, early, late):
+        store.receive(study, now=NOON)
+        urgent = 9 if study is late else 0
+        store.jobs.add(
+            study.uid, "lung", (SopUid(f"{study.uid}.1.0"),), now=NOON, priority=urgent
+        )
+    first = claim(store.jobs)
+    assert (first.study, first.priority) == ("1.3", 9)
+    store.jobs.move(first, JobState.DONE, now=NOON)
+    assert [claim(store.jobs).study for _ in range(2)] == ["1.2", "1.4"]
+
+
+def test_a_job_that_waits_for_room_has_not_been_tried(jobs):
+    back = jobs.postpone(claim(jobs), "disk is full", now=NOON, wait=timedelta(minutes=1))
+    assert (back.state, back.reason, back.attempts) == (JobState.WAITING, "disk is full", 0)
+    assert claim(jobs) is None
+    assert claim(jobs, at=NOON + timedelta(minutes=1)).attempts == 1
 
 
 def test_a_failing_service_is_tried_later_and_later_and_then_given_up(jobs):
@@ -140,16 +219,12 @@ def test_a_failing_service_is_tried_later_and_later_and_then_given_up(jobs):
     assert job.reason == f"gave up after {TRIES} attempts: PACS is away"
 
 
-def test_sending_is_a_step_of_its_own_with_its_own_attempts(jobs):
+def test_what_is_being_sent_is_nobodys_to_run(jobs):
     job = jobs.move(claim(jobs), JobState.SENDING, now=NOON, folder="1.2/retina")
     assert (job.state, job.attempts, job.folder) == (JobState.SENDING, 0, "1.2/retina")
-    job = claim(jobs)
-    assert (job.state, job.attempts) == (JobState.SENDING, 1)
-    job = jobs.retry(job, "PACS is away", now=NOON)
-    assert (job.state, job.due) == (JobState.SENDING, NOON + backoff(1))
     assert claim(jobs) is None
-    job = claim(jobs, at=job.due)
-    done = jobs.move(job, JobState.DONE, now=job.due)
+    assert claim(jobs, at=NOON + LEASE) is None
+    done = jobs.move(job, JobState.DONE, now=NOON)
     assert (done.state, done.folder) == (JobState.DONE, "1.2/retina")
     assert jobs.move(done, JobState.REVIEWED, now=NOON).state is JobState.REVIEWED
 

@@ -9,13 +9,14 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from medloop.core.errors import InputError, ServiceError
+from medloop.store.segments import flush_folder
 
 CHUNK = 1 << 20
 # A temporary file this old belongs to a process that was killed.
@@ -87,6 +88,38 @@ class Archive:
         """Return the bytes, checked; raises as `checked` does."""
         return self.checked(sha256).read_bytes()
 
+    def objects(self) -> Iterator[str]:
+        """Name all objects that are there, in order."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.iterdir()):
+                if re.fullmatch(r"[0-9a-f]{62}", path.name):
+                    yield folder.name + path.name
+
+    def release(self, sha256: str, is_named: Callable[[str], bool]) -> bool:
+        """Remove an object that nobody names any more; False if somebody wants it after all.
+
+        Whoever keeps an object that is there already touches it first and names it then; so an
+        object that was touched lately, or is named by now, stays.
+
+        Raises
+        ------
+        ServiceError
+            If the archive cannot be written.
+        """
+        path = self.path(sha256)
+        with _writable():
+            aside = self.root / "incoming" / f"{sha256}.{secrets.token_hex(4)}"
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.rename(aside)
+            except FileNotFoundError:
+                return True
+            if time.time() - aside.stat().st_mtime < STALE_S or is_named(sha256):
+                aside.rename(path)
+                return False
+            aside.unlink()
+        return True
+
     def sweep(self) -> None:
         """Remove what killed processes left half-written."""
         with suppress(FileNotFoundError):
@@ -98,10 +131,11 @@ class Archive:
     def _settle(self, part: Path, path: Path) -> None:
         with suppress(FileNotFoundError):
             if path.stat().st_size == part.stat().st_size:
+                os.utime(path)  # it was wanted again just now: see `release`
                 return
         path.parent.mkdir(exist_ok=True)
         part.rename(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
 
 
 def _copy(stream: BinaryIO, part: Path) -> str:
@@ -142,11 +176,3 @@ def _writable() -> Iterator[None]:
         yield
     except OSError as error:
         raise ServiceError(f"archive cannot be written: {error.strerror}") from error
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

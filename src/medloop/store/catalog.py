@@ -1,11 +1,13 @@
 """What has arrived: studies, series and instances, without pixels."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from medloop.core.errors import InputError
 from medloop.core.study import (
@@ -69,19 +71,7 @@ class Catalog:
         What was said first about a study stays; a series keeps the description that came with
         its newest instance.
         """
-        rows = [
-            {
-                "uid": instance.uid,
-                "study_uid": study.uid,
-                "series_uid": series.uid,
-                "position": position,
-                "sop_class": instance.sop_class,
-                "sha256": instance.sha256,
-                "frames": instance.frames,
-            }
-            for series in study.series
-            for position, instance in enumerate(series.instances)
-        ]
+        rows = [row for series in study.series for row in _instances(study.uid, series)]
         rows = list({(row["uid"], row["sha256"]): row for row in rows}.values())
         with self.database.writing() as connection:
             self._add_study(connection, study, now)
@@ -92,6 +82,20 @@ class Catalog:
             if conflicts:
                 self._keep_apart(connection, conflicts, now)
         return Receipt(len(new), len(rows) - len(new) - len(conflicts), conflicts)
+
+    def rebuild(self, study: Study) -> None:
+        """Replace series and instances of a study by how it is split now."""
+        lists, held = tables.series, tables.instances
+        rows = [row for series in study.series for row in _instances(study.uid, series)]
+        described = [
+            {"study_uid": study.uid, "uid": series.uid, "position": n} | _facts(series)
+            for n, series in enumerate(study.series)
+        ]
+        with self.database.writing() as connection:
+            connection.execute(delete(held).where(held.c.study_uid == study.uid))
+            connection.execute(delete(lists).where(lists.c.study_uid == study.uid))
+            self.database.insert_new(connection, lists, described)
+            self.database.insert_new(connection, held, rows)
 
     def study(self, uid: StudyUid) -> Study:
         """Look a study up; its instances' paths are in the archive.
@@ -134,6 +138,35 @@ class Catalog:
         with self.database.reading() as connection:
             return tuple(StudyUid(uid) for uid in connection.execute(asked).scalars())
 
+    def settled(self, studies: Sequence[StudyUid]) -> Mapping[StudyUid, int]:
+        """Count the instances of those of the studies that were split and routed."""
+        heads, held = tables.studies, tables.instances
+        asked = (
+            select(heads.c.uid, func.count(held.c.uid))
+            .outerjoin(held, held.c.study_uid == heads.c.uid)
+            .where(heads.c.settled.is_not(None))
+            .group_by(heads.c.uid)
+        )
+        found: dict[StudyUid, int] = {}
+        with self.database.reading() as connection:
+            for start in range(0, len(studies), ROWS):
+                chunk = heads.c.uid.in_(studies[start : start + ROWS])
+                found |= {StudyUid(uid): n for uid, n in connection.execute(asked.where(chunk))}
+        return found
+
+    def list_elsewhere(self, study: Study, *, now: datetime) -> None:
+        """Take in a study whose objects stay in a PACS; those that are here too keep theirs.
+
+        An instance that is not here has no hash, and its path leads nowhere.
+        """
+        with self.database.writing() as connection:
+            self._add_study(connection, study, now)
+            heads = tables.studies
+            noted = update(heads).where(heads.c.uid == study.uid)
+            told = _modalities(study)
+            connection.execute(noted.values(arrived=now, settled=None, modalities=told))
+        self.rebuild(study)
+
     def conflicts(self) -> tuple[Conflict, ...]:
         """List what arrived with the name of another, in order of arrival."""
         apart = tables.conflicts
@@ -162,6 +195,7 @@ class Catalog:
             "description": study.description,
             "accession": study.accession,
             "arrived": now,
+            "modalities": _modalities(study),
         }
         self.database.insert_new(connection, tables.studies, [head])
         counted = select(func.count()).where(tables.series.c.study_uid == study.uid)
@@ -247,10 +281,29 @@ class Catalog:
         return Instance(
             uid=SopUid(row["uid"]),
             sop_class=row["sop_class"],
-            path=self.archive.path(row["sha256"]),
+            path=self.archive.path(row["sha256"]) if row["sha256"] else Path(),
             sha256=row["sha256"],
             frames=row["frames"],
         )
+
+
+def _modalities(study: Study) -> str:
+    return "\\".join(sorted({series.modality for series in study.series} - {""}))
+
+
+def _instances(study: StudyUid, series: Series) -> list[dict[str, object]]:
+    return [
+        {
+            "uid": instance.uid,
+            "study_uid": study,
+            "series_uid": series.uid,
+            "position": position,
+            "sop_class": instance.sop_class,
+            "sha256": instance.sha256,
+            "frames": instance.frames,
+        }
+        for position, instance in enumerate(series.instances)
+    ]
 
 
 def _facts(series: Series) -> dict[str, object]:

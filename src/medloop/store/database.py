@@ -10,14 +10,19 @@ from sqlalchemy import Connection, inspect, text
 from medloop.core.errors import InputError, MedloopError, ServiceError
 from medloop.core.study import Study
 from medloop.store.archive import Archive
+from medloop.store.arrivals import Arrivals
 from medloop.store.audit import Audit
 from medloop.store.catalog import Catalog, Receipt
+from medloop.store.deliveries import Deliveries
+from medloop.store.issues import Issues
 from medloop.store.jobs import Jobs
+from medloop.store.readings import Readings
 from medloop.store.results import Results
 from medloop.store.sql import Database, connect
 
 # The newest migration, so that a store which is up to date opens without loading Alembic.
-HEAD: Final = "0006"
+HEAD: Final = "0015"
+_PATIENTS: Final = ("archive", "results", "spool", "uploads")  # folders with their data
 _UPGRADES = 20_260_101  # any number that only upgrades lock
 
 
@@ -31,7 +36,23 @@ class Store:
     catalog: Catalog
     jobs: Jobs
     results: Results
+    deliveries: Deliveries
     audit: Audit
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """Each instance as it came."""
+        return Arrivals(self.database)
+
+    @property
+    def issues(self) -> Issues:
+        """Signed reports on their way."""
+        return Issues(self.database)
+
+    @property
+    def readings(self) -> Readings:
+        """What readers make of results."""
+        return Readings(self.database)
 
     @property
     def results_folder(self) -> Path:
@@ -71,7 +92,8 @@ class Store:
 def open_store(root: Path, url: str | None = None) -> Store:
     """Open the store in a folder, made if need be; its database is SQLite there unless `url`.
 
-    A database of an earlier version is upgraded first.
+    What is made is for this user of the machine alone: there are patients in it. A
+    database of an earlier version is upgraded first.
 
     Raises
     ------
@@ -81,7 +103,7 @@ def open_store(root: Path, url: str | None = None) -> Store:
         If folder or database cannot be reached.
     """
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_private(root, has_file=not url)
     except OSError as error:
         raise ServiceError(f"store cannot be made: {error.strerror}") from error
     database = connect(url or f"sqlite:///{root / 'medloop.db'}")
@@ -99,8 +121,23 @@ def open_store(root: Path, url: str | None = None) -> Store:
         catalog=Catalog(database, archive),
         jobs=Jobs(database),
         results=Results(database),
+        deliveries=Deliveries(database),
         audit=Audit(database),
     )
+
+
+def make_private(root: Path, *, has_file: bool) -> None:
+    """Make the folders of a store that are not there yet, for this user of the machine alone.
+
+    The folder itself may be there and shared, with models in it.
+    """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (root / "archive").exists():
+        return
+    for name in _PATIENTS:
+        (root / name).mkdir(mode=0o700, exist_ok=True)
+    if has_file:  # SQLite gives its other files the same mode
+        (root / "medloop.db").touch(mode=0o600)
 
 
 def upgrade(database: Database, *, to: str = HEAD) -> None:

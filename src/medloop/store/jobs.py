@@ -1,8 +1,9 @@
 """Study x analysis in a table of states; workers on one or many machines share it.
 
-A worker claims a job for a while (its lease). If the worker dies, the lease runs out, and
-another worker claims the job again. `Job.claims` numbers the claims, so that a worker that
-comes back from the dead cannot end a job which is no longer its own.
+A worker claims a job for a while (its lease), and asks for more while it works. If the worker
+dies, the lease runs out, and another worker claims the job again; a job that several workers
+were lost on is quarantined. `Job.claims` numbers the claims, so that a worker that comes back
+from the dead cannot end a job which is no longer its own.
 """
 
 import hashlib
@@ -10,65 +11,52 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, func, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    case,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
-from medloop.core.errors import InputError, ServiceError
+from medloop.core.errors import InputError
 from medloop.core.study import SopUid, StudyUid
+from medloop.store.claiming import claiming
+from medloop.store.job import (
+    CRASHES,
+    LEASE,
+    LEGAL,
+    QUARANTINED,
+    TRIES,
+    Job,
+    JobState,
+    TakenOverError,
+    backoff,
+)
+from medloop.store.precedence import has_earlier, raise_earlier
 from medloop.store.sql import Database
 from medloop.store.tables import jobs as table
-from medloop.store.tables import studies
 
-LEASE = timedelta(minutes=30)
-TRIES = 8  # a job whose service fails this often, or whose workers die this often, fails
-
-
-class JobState(StrEnum):
-    """Where a job stands."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    SENDING = "sending"  # products are written, and being or waiting to be delivered
-    DONE = "done"
-    SKIPPED = "skipped"
-    FAILED = "failed"
-    REVIEWED = "reviewed"
-
-
-LEGAL: Mapping[JobState, frozenset[JobState]] = {
-    JobState.WAITING: frozenset({JobState.RUNNING}),
-    JobState.RUNNING: frozenset(
-        {
-            JobState.WAITING,
-            JobState.SENDING,
-            JobState.DONE,
-            JobState.SKIPPED,
-            JobState.FAILED,
-        }
-    ),
-    JobState.SENDING: frozenset({JobState.SENDING, JobState.DONE, JobState.FAILED}),
-    JobState.DONE: frozenset({JobState.REVIEWED}),
-    JobState.SKIPPED: frozenset({JobState.WAITING}),
-    JobState.FAILED: frozenset({JobState.WAITING}),
-    JobState.REVIEWED: frozenset(),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One analysis of one selection of a study; `folder` is empty until products are there."""
-
-    id: int
-    study: StudyUid
-    analysis: str
-    selection: tuple[SopUid, ...]
-    state: JobState
-    reason: str
-    attempts: int
-    claims: int
-    due: datetime
-    folder: str
+__all__ = [
+    "CRASHES",
+    "LEASE",
+    "LEGAL",
+    "QUARANTINED",
+    "TRIES",
+    "Job",
+    "JobState",
+    "Jobs",
+    "TakenOverError",
+    "backoff",
+    "job_of",
+    "moved",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +66,20 @@ class Jobs:
     database: Database
 
     def add(
-        self, study: StudyUid, analysis: str, selection: Sequence[SopUid], *, now: datetime
+        self,
+        study: StudyUid,
+        analysis: str,
+        selection: Sequence[SopUid],
+        *,
+        now: datetime,
+        priority: int = 0,
     ) -> bool:
-        """Let a job wait; False if it is in the table already, in whatever state."""
-        return self._insert(study, analysis, selection, now=now)
+        """Let a job wait; False if it is in the table already, in whatever state.
+
+        What it waits for becomes as urgent: the same analysis of the patient's earlier studies.
+        """
+        row = _row(study, analysis, selection, now=now) | {"priority": priority}
+        return self._insert(row)
 
     def refuse(
         self,
@@ -92,67 +90,101 @@ class Jobs:
         now: datetime,
         is_bad: bool = False,
     ) -> bool:
-        """Note that an analysis will not run on a study: skipped, or failed for bad data."""
+        """Note that an analysis will not run on a study: skipped, or failed for bad data.
+
+        What was said of the study before, when less of it was there, no longer counts.
+        """
         state = JobState.FAILED if is_bad else JobState.SKIPPED
-        return self._insert(study, analysis, (), now=now, ended=(state, reason))
+        said = {"state": state.value, "reason": reason}
+        row = _row(study, analysis, (), now=now)
+        if self._insert(row | said):
+            return True
+        before = and_(
+            table.c.study_uid == study,
+            table.c.analysis == analysis,
+            table.c.selection_key == row["selection_key"],
+            table.c.claims == 0,
+            table.c.state.in_((JobState.SKIPPED.value, JobState.FAILED.value)),
+            or_(table.c.state != said["state"], table.c.reason != reason),
+        )
+        with self.database.writing() as connection:
+            connection.execute(update(table).where(before).values(said | {"changed": now}))
+        return False
 
     def claim(
         self, worker: str, analyses: Sequence[str], *, now: datetime, lease: timedelta = LEASE
     ) -> Job | None:
-        """Take the job that is due first, to run or to send; None if there is none.
+        """Take the most urgent job that is due, of these the one due first; None without any.
 
-        No two workers get the same job while its lease lasts. What several workers have died of
-        is not tried again. Of a patient's studies the earlier is analyzed first: a job waits
-        while the same analysis of an earlier study is due or running.
+        No two workers get the same job while its lease lasts. What too many workers were lost
+        on is left to `take_back`, what is being sent to `Deliveries`. Of a patient's studies
+        the earlier is analyzed first: a job waits while the same analysis of an earlier study
+        is due or running.
         """
-        lapsed = and_(
-            table.c.state.in_((JobState.RUNNING, JobState.SENDING)), table.c.lease <= now
-        )
-        ready = and_(
-            table.c.state.in_((JobState.WAITING, JobState.SENDING)),
-            table.c.lease.is_(None),
-            table.c.due <= now,
-            or_(table.c.state == JobState.SENDING, not_(_has_earlier(now))),
-        )
-        first = (
-            select(table.c.id)
-            .where(or_(ready, lapsed), table.c.analysis.in_(analyses))
-            .order_by(table.c.due, table.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-            .scalar_subquery()
-        )
-        is_sending = table.c.state == JobState.SENDING
-        taken = (
+        running = and_(table.c.state == JobState.RUNNING, table.c.lease <= now)
+        lapsed = and_(running, table.c.crashes + 1 < CRASHES)
+        is_due = and_(table.c.state == JobState.WAITING, table.c.due <= now)
+        ready = and_(is_due, not_(has_earlier(now)))
+        taken = claiming(
+            table,
+            and_(or_(ready, lapsed), table.c.analysis.in_(analyses)),
+            now=now,
+            lease=lease,
+            before=(table.c.priority.desc(),),
+            state=JobState.RUNNING.value,
+            crashes=table.c.crashes + case((running, 1), else_=0),
+            worker=worker,
+            started=now,
+        ).returning(table)
+        with self.database.writing() as connection:
+            row = connection.execute(taken).mappings().one_or_none()
+        return job_of(row) if row else None
+
+    def has_due(self, *, now: datetime) -> bool:
+        """Whether a job is due, or a lease ran out; asked often, so nothing is locked."""
+        due = and_(table.c.state == JobState.WAITING, table.c.due <= now)
+        lapsed = and_(table.c.state == JobState.RUNNING, table.c.lease <= now)
+        asked = select(table.c.id).where(or_(due, lapsed)).limit(1)
+        with self.database.reading() as connection:
+            return connection.execute(asked).one_or_none() is not None
+
+    def take_back(
+        self, reason: str, *, now: datetime, worker: str = "", job: Job | None = None
+    ) -> tuple[Job, ...]:
+        """Count a lost worker on running jobs: of a `worker`, a `job`, or whose lease ran out.
+
+        They wait for a while and are tried again, or, after `CRASHES` workers, fail as
+        quarantined until a person lets them wait. Returns them as they are now.
+        """
+        lost = table.c.lease <= now
+        if job is not None:
+            lost = _is_still(job)
+        elif worker:
+            lost = table.c.worker == worker
+        is_poison = table.c.crashes + 1 >= CRASHES
+        said = f"{QUARANTINED}: {CRASHES} workers were lost on it, the last: {reason}"
+        changed = (
             update(table)
-            .where(table.c.id == first)
+            .where(table.c.state == JobState.RUNNING, lost)
             .values(
-                state=case((is_sending, JobState.SENDING.value), else_=JobState.RUNNING.value),
-                attempts=table.c.attempts + 1,
-                claims=table.c.claims + 1,
-                lease=now + lease,
-                worker=worker,
+                state=case((is_poison, JobState.FAILED.value), else_=JobState.WAITING.value),
+                reason=case((is_poison, said), else_=f"worker lost: {reason}"),
+                crashes=table.c.crashes + 1,
+                lease=None,
+                due=case(
+                    (is_poison, table.c.due),
+                    (table.c.crashes == 0, now + backoff(1)),
+                    else_=now + backoff(2),
+                ),
                 changed=now,
             )
             .returning(table)
         )
-        given_up = (
-            update(table)
-            .where(lapsed, table.c.attempts >= TRIES)
-            .values(
-                state=JobState.FAILED.value,
-                reason=f"gave up after {TRIES} workers were lost",
-                lease=None,
-                changed=now,
-            )
-        )
         with self.database.writing() as connection:
-            connection.execute(given_up)
-            row = connection.execute(taken).mappings().one_or_none()
-        return _job(row) if row else None
+            return tuple(job_of(row) for row in connection.execute(changed).mappings())
 
     def renew(self, job: Job, *, now: datetime, lease: timedelta = LEASE) -> None:
-        """Ask for more time; raises `ServiceError` if the job is no longer the worker's own."""
+        """Ask for more time, or raise `TakenOverError` if the job is not the worker's own."""
         self._change(job, lease=now + lease, changed=now)
 
     def move(
@@ -164,48 +196,42 @@ class Jobs:
         ------
         ValueError
             If there is no way from the job's state to this one.
-        ServiceError
+        TakenOverError
             If somebody else has changed the job meanwhile.
         """
-        if to not in LEGAL[job.state]:
-            raise ValueError(f"a job that is {job.state} cannot become {to}")
-        return self._change(
-            job,
-            state=to.value,
-            reason=reason,
-            folder=folder or job.folder,
-            attempts=0,
-            lease=None,
-            due=now,
-            changed=now,
-        )
+        with self.database.writing() as connection:
+            return moved(connection, job, to, now=now, reason=reason, folder=folder)
 
     def release(self, job: Job, *, now: datetime) -> None:
         """Give a claimed job back untried, as a worker does that is told to stop."""
-        state = JobState.WAITING if job.state is JobState.RUNNING else job.state
-        fewer = job.attempts - 1
-        self._change(job, state=state.value, attempts=fewer, lease=None, due=now, changed=now)
+        self.postpone(job, job.reason, now=now, wait=timedelta(0))
+
+    def postpone(self, job: Job, reason: str, *, now: datetime, wait: timedelta) -> Job:
+        """Give a claimed job back for a while; unlike `retry` this does not count."""
+        return self._change(
+            job,
+            state=JobState.WAITING.value,
+            reason=reason,
+            attempts=job.attempts - 1,
+            lease=None,
+            due=now + wait,
+            changed=now,
+        )
 
     def retry(self, job: Job, reason: str, *, now: datetime) -> Job:
         """Try again later, at growing intervals, and fail after `TRIES` attempts.
 
         Raises
         ------
-        ServiceError
+        TakenOverError
             If the job is no longer the worker's own.
         """
         if job.attempts >= TRIES:
             said = f"gave up after {TRIES} attempts: {reason}"
             return self.move(job, JobState.FAILED, now=now, reason=said)
-        again = JobState.WAITING if job.state is JobState.RUNNING else job.state
-        return self._change(
-            job,
-            state=again.value,
-            reason=reason,
-            lease=None,
-            due=now + backoff(job.attempts),
-            changed=now,
-        )
+        due = now + backoff(job.attempts)
+        waiting = JobState.WAITING.value
+        return self._change(job, state=waiting, reason=reason, lease=None, due=due, changed=now)
 
     def get(self, number: int) -> Job:
         """Look a job up, or raise `InputError`."""
@@ -214,7 +240,7 @@ class Jobs:
             row = found.mappings().one_or_none()
         if row is None:
             raise InputError(f"there is no job {number}")
-        return _job(row)
+        return job_of(row)
 
     def all(self, *, state: JobState | None = None) -> tuple[Job, ...]:
         """List jobs, oldest first."""
@@ -222,7 +248,7 @@ class Jobs:
         if state is not None:
             asked = asked.where(table.c.state == state.value)
         with self.database.reading() as connection:
-            return tuple(_job(row) for row in connection.execute(asked).mappings())
+            return tuple(job_of(row) for row in connection.execute(asked).mappings())
 
     def counts(self) -> Mapping[JobState, int]:
         """Count jobs by state; every state is there."""
@@ -231,46 +257,74 @@ class Jobs:
             found = {JobState(s): n for s, n in connection.execute(asked)}
         return dict.fromkeys(JobState, 0) | found
 
-    def _insert(
-        self,
-        study: StudyUid,
-        analysis: str,
-        selection: Sequence[SopUid],
-        *,
-        now: datetime,
-        ended: tuple[JobState, str] = (JobState.WAITING, ""),
-    ) -> bool:
-        names = json.dumps([str(uid) for uid in selection])
-        row = {
-            "study_uid": study,
-            "analysis": analysis,
-            "selection_key": hashlib.sha256(names.encode()).hexdigest(),
-            "selection": names,
-            "state": ended[0].value,
-            "reason": ended[1],
-            "attempts": 0,
-            "claims": 0,
-            "due": now,
-            "lease": None,
-            "worker": "",
-            "folder": "",
-            "changed": now,
-        }
+    def _insert(self, row: Mapping[str, object]) -> bool:
         with self.database.writing() as connection:
-            return bool(self.database.insert_new(connection, table, [row]))
+            is_new = bool(self.database.insert_new(connection, table, [row]))
+            if is_new and row["priority"]:
+                raise_earlier(connection)
+        return is_new
 
     def _change(self, job: Job, **values: str | int | datetime | None) -> Job:
-        changed = update(table).where(_is_still(job)).values(values).returning(table)
         with self.database.writing() as connection:
-            row = connection.execute(changed).mappings().one_or_none()
-        if row is None:
-            raise ServiceError(f"job {job.id} was taken over while it was {job.state}")
-        return _job(row)
+            return _changed(connection, job, values)
 
 
-def backoff(attempts: int) -> timedelta:
-    """Wait 10 s after the first attempt, then four times as long each, an hour at most."""
-    return min(timedelta(seconds=10 * 4 ** min(attempts - 1, 8)), timedelta(hours=1))
+def moved(
+    connection: Connection,
+    job: Job,
+    to: JobState,
+    *,
+    now: datetime,
+    reason: str = "",
+    folder: str = "",
+) -> Job:
+    """Do what `Jobs.move` does, within a transaction that may do more."""
+    if to not in LEGAL[job.state]:
+        raise ValueError(f"a job that is {job.state} cannot become {to}")
+    values = {
+        "state": to.value,
+        "reason": reason,
+        "folder": folder or job.folder,
+        "attempts": 0,
+        "lease": None,
+        "due": now,
+        "changed": now,
+    }
+    if to is JobState.WAITING:
+        values["crashes"] = 0
+    return _changed(connection, job, values)
+
+
+def _changed(
+    connection: Connection, job: Job, values: Mapping[str, str | int | datetime | None]
+) -> Job:
+    changed = update(table).where(_is_still(job)).values(values).returning(table)
+    row = connection.execute(changed).mappings().one_or_none()
+    if row is None:
+        raise TakenOverError(f"job {job.id} was taken over while it was {job.state}")
+    return job_of(row)
+
+
+def _row(
+    study: StudyUid, analysis: str, selection: Sequence[SopUid], *, now: datetime
+) -> dict[str, object]:
+    names = json.dumps([str(uid) for uid in selection])
+    return {
+        "study_uid": study,
+        "analysis": analysis,
+        "selection_key": hashlib.sha256(names.encode()).hexdigest(),
+        "selection": names,
+        "state": JobState.WAITING.value,
+        "reason": "",
+        "attempts": 0,
+        "claims": 0,
+        "due": now,
+        "lease": None,
+        "worker": "",
+        "folder": "",
+        "changed": now,
+        "priority": 0,
+    }
 
 
 def _is_still(job: Job) -> ColumnElement[bool]:
@@ -281,7 +335,8 @@ def _is_still(job: Job) -> ColumnElement[bool]:
     )
 
 
-def _job(row: RowMapping) -> Job:
+def job_of(row: RowMapping) -> Job:
+    """Read a row of the table."""
     return Job(
         id=row["id"],
         study=StudyUid(row["study_uid"]),
@@ -293,28 +348,9 @@ def _job(row: RowMapping) -> Job:
         claims=row["claims"],
         due=row["due"],
         folder=row["folder"],
-    )
-
-
-def _has_earlier(now: datetime) -> ColumnElement[bool]:
-    """Whether the same analysis of an earlier study of the patient is due or running."""
-    other, mine, its = table.alias("other"), studies.alias("mine"), studies.alias("its")
-    is_open = or_(
-        other.c.state == JobState.RUNNING,
-        and_(other.c.state == JobState.WAITING, other.c.due <= now),
-    )
-    return (
-        select(other.c.id)
-        .join(its, its.c.uid == other.c.study_uid)
-        .join(mine, mine.c.patient_identifier == its.c.patient_identifier)
-        .where(
-            mine.c.uid == table.c.study_uid,
-            mine.c.patient_identifier != "",
-            its.c.date != "",
-            its.c.date < mine.c.date,
-            other.c.analysis == table.c.analysis,
-            is_open,
-        )
-        .correlate(table)
-        .exists()
+        priority=row["priority"],
+        crashes=row["crashes"],
+        worker=row["worker"],
+        started=row["started"],
+        changed=row["changed"],
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, delete, select
+from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from medloop.core.errors import InputError
 from medloop.core.record import Record, from_json, to_json
@@ -17,13 +17,18 @@ from medloop.store.tables import results as table
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A kept result. `folder` is relative to the store's results; `products` are file names."""
+    """A kept result. `folder` is relative to the store's results; `products` are file names.
+
+    The highest `urgency` is read first, `because` of what it names.
+    """
 
     job: int
     folder: str
     products: tuple[str, ...]
     record: Record
     kept: datetime
+    urgency: int = 0
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,30 @@ class Results:
         self, job: int, record: Record, folder: str, products: Sequence[str], *, now: datetime
     ) -> None:
         """Keep the record of a job and the names of its products."""
-        row = {
-            "job_id": job,
-            "folder": folder,
-            "products": json.dumps(sorted(products)),
-            "record": to_json(record),
-            "kept": now,
-        }
         with self.database.writing() as connection:
-            connection.execute(delete(table).where(table.c.job_id == job))
-            self.database.insert_new(connection, table, [row])
+            self.keep_within(connection, Kept(job, folder, tuple(products), record, now))
+
+    def keep_within(self, connection: Connection, kept: Kept) -> None:
+        """Keep a result together with the change that it belongs to."""
+        row = {
+            "job_id": kept.job,
+            "folder": kept.folder,
+            "products": json.dumps(sorted(kept.products)),
+            "record": to_json(kept.record),
+            "kept": kept.kept,
+            "urgency": kept.urgency,
+            "because": kept.because,
+        }
+        connection.execute(delete(table).where(table.c.job_id == kept.job))
+        self.database.insert_new(connection, table, [row])
+        study = select(jobs.c.study_uid).where(jobs.c.id == kept.job).scalar_subquery()
+        most = (
+            select(func.max(table.c.urgency))
+            .join(jobs, jobs.c.id == table.c.job_id)
+            .where(jobs.c.study_uid == studies.c.uid)
+            .scalar_subquery()
+        )
+        connection.execute(update(studies).where(studies.c.uid == study).values(urgency=most))
 
     def get(self, job: int) -> Kept:
         """Look the result of a job up, or raise `InputError`."""
@@ -64,7 +83,7 @@ class Results:
             row = found.mappings().one_or_none()
         if row is None:
             raise InputError(f"job {job} has no result")
-        return _kept(row)
+        return kept_of(row)
 
     def of_study(self, study: StudyUid) -> tuple[Kept, ...]:
         """List the results about a study, oldest job first."""
@@ -75,7 +94,7 @@ class Results:
             .order_by(table.c.job_id)
         )
         with self.database.reading() as connection:
-            return tuple(_kept(row) for row in connection.execute(asked).mappings())
+            return tuple(kept_of(row) for row in connection.execute(asked).mappings())
 
     def of_patient(self, identifier: str, analysis: str) -> tuple[OfPatient, ...]:
         """List one analysis' results about the studies under an identifier, oldest job first.
@@ -100,14 +119,17 @@ def _of_patient(row: RowMapping) -> OfPatient:
         birth_date=row["patient_birth_date"],
         sex=row["patient_sex"],
     )
-    return OfPatient(_kept(row), StudyUid(row["uid"]), patient, row["date"])
+    return OfPatient(kept_of(row), StudyUid(row["uid"]), patient, row["date"])
 
 
-def _kept(row: RowMapping) -> Kept:
+def kept_of(row: RowMapping) -> Kept:
+    """Read a row of the table."""
     return Kept(
         job=row["job_id"],
         folder=row["folder"],
         products=tuple(json.loads(row["products"])),
         record=from_json(row["record"]),
         kept=row["kept"],
+        urgency=row["urgency"],
+        because=row["because"],
     )

@@ -1,0 +1,126 @@
+"""What a person sees first: studies with how many objects and jobs they have, page by page."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, RowMapping, func, select
+
+from medloop.core.errors import InputError
+from medloop.core.study import Patient, StudyUid
+from medloop.store.job import Job, JobState
+from medloop.store.jobs import job_of
+from medloop.store.sql import Database
+from medloop.store.tables import arrivals, instances, jobs, studies
+
+_BACKSLASH = "\\"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One study of the list; `is_settled` once it was split into series and routed."""
+
+    uid: StudyUid
+    name: str
+    patient: Patient
+    date: str  # YYYYMMDD
+    description: str
+    accession: str
+    modalities: tuple[str, ...]
+    arrived: datetime
+    is_settled: bool
+    instances: int
+    jobs: Mapping[JobState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """Studies and jobs as lists, the newest first."""
+
+    database: Database
+
+    def studies(self, *, limit: int, offset: int = 0) -> tuple[tuple[Line, ...], int]:
+        """Return one page of the studies, the latest arrival first, and how many there are."""
+        asked = (
+            select(studies)
+            .order_by(studies.c.arrived.desc(), studies.c.uid)
+            .limit(limit)
+            .offset(offset)
+        )
+        with self.database.reading() as connection:
+            rows = connection.execute(asked).mappings().all()
+            total = connection.execute(select(func.count()).select_from(studies)).scalar_one()
+            return lines_of(connection, rows), total
+
+    def study(self, uid: StudyUid) -> Line:
+        """Look one study up, or raise `InputError`."""
+        with self.database.reading() as connection:
+            asked = select(studies).where(studies.c.uid == uid)
+            rows = connection.execute(asked).mappings().all()
+            if not rows:
+                raise InputError("no such study has arrived")
+            return lines_of(connection, rows)[0]
+
+    def jobs(
+        self,
+        *,
+        limit: int,
+        offset: int = 0,
+        study: StudyUid | None = None,
+        state: JobState | None = None,
+    ) -> tuple[tuple[Job, ...], int]:
+        """Return one page of the jobs, the newest first, and how many there are."""
+        conditions = []
+        if study is not None:
+            conditions.append(jobs.c.study_uid == study)
+        if state is not None:
+            conditions.append(jobs.c.state == state.value)
+        asked = select(jobs).where(*conditions).order_by(jobs.c.id.desc())
+        counted = select(func.count()).select_from(jobs).where(*conditions)
+        with self.database.reading() as connection:
+            rows = connection.execute(asked.limit(limit).offset(offset)).mappings().all()
+            total = connection.execute(counted).scalar_one()
+        return tuple(job_of(row) for row in rows), total
+
+
+def lines_of(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Line, ...]:
+    """Read rows of the table of studies, and count what belongs to them."""
+    uids = [row["uid"] for row in rows]
+    came = _counts(connection, arrivals.c.study_uid, uids)
+    files = _counts(connection, instances.c.study_uid, uids)  # pictures are no arrivals
+    asked = select(jobs.c.study_uid, jobs.c.state, func.count())
+    grouped = asked.where(jobs.c.study_uid.in_(uids)).group_by(jobs.c.study_uid, jobs.c.state)
+    states: dict[str, dict[JobState, int]] = {}
+    for uid, state, count in connection.execute(grouped):
+        states.setdefault(uid, {})[JobState(state)] = count
+    return tuple(
+        _line(row, max(came.get(row["uid"], 0), files.get(row["uid"], 0)), states)
+        for row in rows
+    )
+
+
+def _counts(connection: Connection, column: Column[Any], uids: Iterable[str]) -> dict[str, int]:
+    asked = select(column, func.count()).where(column.in_(uids)).group_by(column)
+    return {row[0]: row[1] for row in connection.execute(asked)}
+
+
+def _line(row: RowMapping, count: int, states: Mapping[str, Mapping[JobState, int]]) -> Line:
+    return Line(
+        uid=StudyUid(row["uid"]),
+        name=row["name"],
+        patient=Patient(
+            name=row["patient_name"],
+            identifier=row["patient_identifier"],
+            birth_date=row["patient_birth_date"],
+            sex=row["patient_sex"],
+        ),
+        date=row["date"],
+        description=row["description"],
+        accession=row["accession"],
+        modalities=tuple(word for word in row["modalities"].split(_BACKSLASH) if word),
+        arrived=row["arrived"],
+        is_settled=row["settled"] is not None,
+        instances=count,
+        jobs=states.get(row["uid"], {}),
+    )
