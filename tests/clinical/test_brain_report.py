@@ -13,6 +13,7 @@ from medloop.clinical.report.language import Language
 from medloop.clinical.reports import pictures_for, report_for
 from medloop.core.finding import Weights
 from medloop.core.study import Notice
+from medloop.models.bundle import load_bundle
 from tests.clinical.brains import NOW, PLAN, a_case, a_hippocampus
 from tests.clinical.test_report_page import text_of
 
@@ -130,13 +131,16 @@ def test_the_side_says_how_it_is_known(case, result):
 
 
 def test_training_data_are_told_of_the_shipped_network_alone(case, result):
-    assert "Medical Segmentation Decathlon" in told(case, result)
-    other = replace(
-        result,
-        provenance=replace(result.provenance, weights=(Weights("mine", "1", "ab" * 32),)),
-    )
-    assert "Medical Segmentation Decathlon" not in told(case, other)
-    assert "see the model card" in told(case, other)
+    shipped = answered_by(result, load_bundle("hippocampus").identity)
+    assert "Medical Segmentation Decathlon" in told(case, shipped)
+    for weights in (Weights("mine", "1", "ab" * 32), Weights("hippocampus", "2", "ab" * 32)):
+        other = answered_by(result, weights)
+        assert "Medical Segmentation Decathlon" not in told(case, other)
+        assert "see the model card" in told(case, other)
+
+
+def answered_by(result, *weights):
+    return replace(result, provenance=replace(result.provenance, weights=weights))
 
 
 def test_three_planes_are_shown_and_drawn_once(case, result):

@@ -19,29 +19,19 @@ from medloop.core.study import (
     Instance,
     Scan,
     Series,
-    SeriesUid,
     SopUid,
     Study,
     StudyUid,
 )
+from tests.clinical.scans import a_ct
 from tests.thorax import a_chest, a_grid
 
 AXIAL = Scan("axial", 1.25, "STANDARD", ("ORIGINAL", "PRIMARY", "AXIAL"))
 
 
-def a_series(uid: str = "1.2.1", *, slices: int = 240, scan: Scan = AXIAL, **changes) -> Series:
-    parts = {
-        "modality": "CT",
-        "description": "",
-        "content": Content.VOLUME,
-        "source": uid,
-        "slice_mm": 1.25,
-        "scan": scan,
-        "instances": tuple(
-            Instance(SopUid(f"{uid}.{n}"), "ct", Path(f"{n}.dcm"), "") for n in range(slices)
-        ),
-    }
-    return Series(SeriesUid(uid), **parts | changes)
+def a_series(uid: str = "1.2.1", **changes) -> Series:
+    usual = {"slices": 240, "slice_mm": 1.25, "scan": AXIAL}
+    return a_ct(uid, **usual | changes)
 
 
 def a_study(*series: Series) -> Study:

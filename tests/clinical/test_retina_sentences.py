@@ -10,6 +10,7 @@ from medloop.clinical.retina.lesions import kind_of, lesion_table, quadrant_of, 
 from medloop.clinical.retina.notices import disagreements
 from medloop.clinical.retina.scales import LesionCounts
 from medloop.clinical.retina.sentences import follow_up, retina_report
+from medloop.models.bundle import load_bundle
 from tests.clinical.cases import a_case, a_result, with_assessments
 from tests.phantoms import a_fundus
 
@@ -119,6 +120,10 @@ def test_the_staging_names_the_lesions_it_rests_on(fundus, result):
 
 
 def test_training_data_are_claimed_only_for_shipped_bundles(fundus, result):
+    both = tuple(load_bundle(n).identity for n in ("retina_grading", "retina_lesions"))
+    made_anew = retina_report(a_case(fundus.picture), result, language=EN, rendered={})
+    assert not any("IDRiD" in limit for limit in made_anew.limits)
+    result = replace(result, provenance=replace(result.provenance, weights=both))
     report = retina_report(a_case(fundus.picture), result, language=EN, rendered={})
     assert any("IDRiD" in limit for limit in report.limits)
 

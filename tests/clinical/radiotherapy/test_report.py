@@ -13,6 +13,7 @@ from medloop.clinical.radiotherapy.phrases import REASONS as WORDS_OF_REASONS
 from medloop.clinical.reports import pictures_for, report_for
 from medloop.core.finding import Weights
 from medloop.core.study import Notice
+from medloop.models.bundle import load_bundle
 from tests.clinical.test_report_page import text_of
 from tests.necks import NOW, a_case, a_neck, an_analysis
 
@@ -142,11 +143,16 @@ def test_exchanged_sides_stand_out(case, result):
 
 
 def test_training_data_are_told_of_the_shipped_network_alone(case, result):
-    assert "Trained on OpenKBP (Babier 2021)" in told(case, result)
-    weights = (Weights("mine", "1", "ab" * 32),)
-    other = replace(result, provenance=replace(result.provenance, weights=weights))
-    assert "Trained on OpenKBP" not in told(case, other)
-    assert "see the model card" in told(case, other)
+    shipped = answered_by(result, load_bundle("head_neck_oars").identity)
+    assert "Trained on OpenKBP (Babier 2021)" in told(case, shipped)
+    for weights in (Weights("mine", "1", "ab" * 32), Weights("head_neck_oars", "2", "ab" * 32)):
+        other = answered_by(result, weights)
+        assert "Trained on OpenKBP" not in told(case, other)
+        assert "see the model card" in told(case, other)
+
+
+def answered_by(result, *weights):
+    return replace(result, provenance=replace(result.provenance, weights=weights))
 
 
 def test_each_region_is_shown_in_three_planes_with_its_organs_colors(case, result):

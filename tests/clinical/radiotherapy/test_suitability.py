@@ -19,32 +19,21 @@ from medloop.core.study import (
     Instance,
     Scan,
     Series,
-    SeriesUid,
     SopUid,
     Study,
     StudyUid,
 )
 from medloop.imaging.hounsfield import Scale, check_hu
+from tests.clinical.scans import a_ct
 from tests.necks import a_grid, a_neck
 from tests.thorax import a_chest, a_head
 
 AXIAL = Scan("axial", 2.5, "STANDARD", ("ORIGINAL", "PRIMARY", "AXIAL"))
 
 
-def a_series(uid: str = "1.2.1", *, slices: int = 120, scan: Scan = AXIAL, **changes) -> Series:
-    parts = {
-        "modality": "CT",
-        "description": "",
-        "content": Content.VOLUME,
-        "source": uid,
-        "slice_mm": 2.5,
-        "scan": scan,
-        "frame_of_reference": "1.2.9",
-        "instances": tuple(
-            Instance(SopUid(f"{uid}.{n}"), "ct", Path(f"{n}.dcm"), "") for n in range(slices)
-        ),
-    }
-    return Series(SeriesUid(uid), **parts | changes)
+def a_series(uid: str = "1.2.1", **changes) -> Series:
+    usual = {"slices": 120, "slice_mm": 2.5, "scan": AXIAL}
+    return a_ct(uid, **usual | changes)
 
 
 @pytest.mark.parametrize(

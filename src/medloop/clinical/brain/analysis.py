@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
-import medloop
+from medloop.clinical.answer import SegmentingNetwork, provenance_of, require_finite
 from medloop.clinical.brain.codes import (
     BRAIN,
     CONCEPTS,
@@ -43,15 +43,6 @@ _STATED: Final[Mapping[str, str]] = {"R": "right", "L": "left"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Network:
-    """A bundle ready to answer: its predictor, its plan, and whom to blame."""
-
-    predictor: Predictor
-    plan: SegmentationPlan
-    identity: Weights
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class HippocampusAnalysis:
     """Measure the anterior and posterior part of one hippocampus, one volume a run.
 
@@ -59,7 +50,7 @@ class HippocampusAnalysis:
     `build` makes one and checks that the network is of the right kind.
     """
 
-    network: Network
+    network: SegmentingNetwork
     now: Callable[[], datetime]
     clock: Callable[[], float] = time.perf_counter
 
@@ -99,7 +90,7 @@ class HippocampusAnalysis:
         prepared = prepare(volume.array[None], grid, plan)
         ready = self.clock()
         answer = probabilities(self.network.predictor, prepared, plan)
-        _require_finite(answer, self.network.identity)
+        require_finite(answer, self.network.identity)
         inferred = self.clock()
         labels, maps = _on_volume(answer, prepared, plan)
         parts = measure_parts(labels, maps, grid)
@@ -125,13 +116,10 @@ class HippocampusAnalysis:
         )
 
     def _provenance(self, case: Case) -> Provenance:
-        instances = [i for series in case.selection.series for i in series.instances]
-        return Provenance(
+        return provenance_of(
+            case,
             analysis=self.name,
-            version=medloop.__version__,
             weights=(answered(self.network.identity, self.network.predictor),),
-            inputs=tuple(instance.uid for instance in instances),
-            input_sha256=instances[0].sha256,
             finished=self.now(),
         )
 
@@ -159,7 +147,7 @@ def build(
             f" {len(plan.channels)} channels of {plan.frame}; the analysis wants"
             f" {', '.join(PARTS)} from 1 channel of {VOLUMES}"
         )
-    return HippocampusAnalysis(Network(predictor, plan, identity), now)
+    return HippocampusAnalysis(SegmentingNetwork(predictor, plan, identity), now)
 
 
 def side_of(whole: Measured, grid: Grid) -> str:
@@ -182,11 +170,6 @@ def _on_volume(
     table = np.array([0, *(own[n] for n in sorted(own))], np.uint8)
     maps = {label: on_image(answer[n], prepared) for n, label in own.items()}
     return table[labels_of(answer, prepared)], dict(sorted(maps.items()))
-
-
-def _require_finite(answer: Float32[ndarray, "n z y x"], weights: Weights) -> None:
-    if not np.isfinite(answer).all():
-        raise InputError(f"bundle {weights.bundle} {weights.version} answered with NaN")
 
 
 def _findings(whole: Measured, parts: Mapping[int, Measured]) -> tuple[Finding, ...]:

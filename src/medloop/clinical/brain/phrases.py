@@ -14,6 +14,7 @@ WORDS: Book = {
         "Hippocampal volume {volume}\u00a0mm³.",
         "海马体积 {volume}\u00a0mm³。",
     ),
+    "headline_none": ("Hippocampal volume not stated.", "未给出海马体积。"),
     "headline_doubtful": (
         "Hippocampal volume {volume}\u00a0mm³, doubtful: check the outline first.",
         "海马体积 {volume}\u00a0mm³，结果存疑：请先核对轮廓。",

@@ -17,7 +17,8 @@ from medloop.clinical.brain.codes import (
 )
 from medloop.clinical.brain.phrases import NOTICES, SHIPPED_BUNDLE, WORDS
 from medloop.clinical.report.language import Language, percent, say
-from medloop.clinical.report.notices import told
+from medloop.clinical.report.limits import limits
+from medloop.clinical.report.notices import told_apart
 from medloop.clinical.report.parts import Figure, Key, Report, Table, Tone
 from medloop.clinical.report.plain import plain_pictures, plane_figures
 from medloop.core.code import Code
@@ -36,7 +37,7 @@ DOUBTS = frozenset(
         "hippocampus_turned",
     }
 )
-_ALERTS = DOUBTS | {"hippocampus_side"}
+ALERTS = DOUBTS | {"hippocampus_side"}
 _TIMES = "\u00a0x\u00a0"
 
 
@@ -49,8 +50,7 @@ def hippocampus_report(
 ) -> Report:
     """Say what the analysis measured; `rendered` are its pictures, if already drawn."""
     notices = (*case.warnings, *result.warnings)
-    alerts = [notice for notice in notices if notice.code in _ALERTS]
-    others = [notice for notice in notices if notice.code not in _ALERTS]
+    alerts, warnings = told_apart(notices, language, NOTICES, alerts=ALERTS)
     is_doubtful = any(notice.code in DOUBTS for notice in notices)
     pictures = plain_pictures(case, result) if rendered is None else rendered
     return Report(
@@ -61,11 +61,11 @@ def hippocampus_report(
         sentences=_sentences(result, language),
         recommendation=say(WORDS, "advice_doubtful" if is_doubtful else "advice", language),
         guideline=say(WORDS, "guideline", language),
-        alerts=told(alerts, language, NOTICES),
+        alerts=alerts,
         figures=_figures(result, pictures, language),
         tables=(_table(case, result, language),),
-        warnings=told(others, language, NOTICES),
-        limits=_limits(result, language),
+        warnings=warnings,
+        limits=limits(result, WORDS, language, shipped=(SHIPPED_BUNDLE,)),
     )
 
 
@@ -87,22 +87,22 @@ def _subject(result: Result, language: Language) -> str:
 
 
 def _headline(result: Result, language: Language, *, is_doubtful: bool) -> str:
-    volume = cubic_mm(_measured(_finding(result, HIPPOCAMPUS), VOLUME), language)
+    whole = _finding(result, HIPPOCAMPUS)
+    if whole is None or whole.measured(VOLUME) is None:  # a reader took it out
+        return say(WORDS, "headline_none", language)
+    volume = _cubic(whole, VOLUME, language)
     key = "headline_doubtful" if is_doubtful else "headline"
     return say(WORDS, key, language, volume=volume)
 
 
 def _sentences(result: Result, language: Language) -> tuple[str, ...]:
     whole = _finding(result, HIPPOCAMPUS)
-    shown = {
-        part: cubic_mm(_measured(_finding(result, CONCEPTS[part]), VOLUME), language)
-        for part in PARTS
-    }
-    low, high = (cubic_mm(_measured(whole, code), language) for code in (SURE, POSSIBLE))
-    return (
-        say(WORDS, "parts", language, **shown),
-        say(WORDS, "range", language, low=low, high=high),
-    )
+    shown = {part: _cubic(_finding(result, CONCEPTS[part]), VOLUME, language) for part in PARTS}
+    parts = say(WORDS, "parts", language, **shown)
+    if whole is None or whole.measured(SURE) is None or whole.measured(POSSIBLE) is None:
+        return (parts,)  # what a reader measured has no range
+    low, high = (_cubic(whole, code, language) for code in (SURE, POSSIBLE))
+    return (parts, say(WORDS, "range", language, low=low, high=high))
 
 
 def _table(case: Case, result: Result, language: Language) -> Table:
@@ -128,15 +128,13 @@ def _row(
 ) -> tuple[str, ...]:
     if finding is None:
         return (name, "–", "–", "–", "–", "–", "–")
-    volume, *others = (
-        _measured(finding, concept) for concept in (VOLUME, SURE, POSSIBLE, EXPECTED)
-    )
+    volume = _measured(finding, VOLUME)
     sureness = finding.probability
     return (
         name,
-        cubic_mm(volume, language),
+        _cubic(finding, VOLUME, language),
         percent(volume / total, language) if total else "–",
-        *(cubic_mm(each, language) for each in others),
+        *(_cubic(finding, each, language) for each in (SURE, POSSIBLE, EXPECTED)),
         "–" if sureness is None else percent(sureness, language),
     )
 
@@ -171,14 +169,14 @@ def _color(part: str) -> str:
     return f"#{bytes(segment.color).hex()}"
 
 
-def _limits(result: Result, language: Language) -> tuple[str, ...]:
-    is_shipped = {each.bundle for each in result.provenance.weights} == {SHIPPED_BUNDLE}
-    trained = "limit_trained" if is_shipped else "limit_trained_other"
-    return tuple(say(WORDS, key, language) for key in ("limit_scope", "limit_not_for", trained))
-
-
 def _finding(result: Result, concept: Code) -> Finding | None:
     return next((each for each in result.findings if each.concept == concept), None)
+
+
+def _cubic(finding: Finding | None, concept: Code, language: Language) -> str:
+    """Write a measurement in mm³, a dash where there is none."""
+    value = finding.measured(concept) if finding else None
+    return "–" if value is None else cubic_mm(value, language)
 
 
 def _measured(finding: Finding | None, concept: Code) -> float:

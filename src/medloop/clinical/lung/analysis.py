@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
-import medloop
+from medloop.clinical.answer import provenance_of
 from medloop.clinical.lung import codes
 from medloop.clinical.lung.characterize import Described, Measured, at_fissure, measure_at
 from medloop.clinical.lung.comparison import (
@@ -206,13 +206,10 @@ class LungAnalysis:
         return found, lost
 
     def _provenance(self, case: Case) -> Provenance:
-        instances = [i for series in case.selection.series for i in series.instances]
-        return Provenance(
+        return provenance_of(
+            case,
             analysis=self.name,
-            version=medloop.__version__,
             weights=tuple(map(answered, self.networks.identities, self.networks.answering)),
-            inputs=tuple(instance.uid for instance in instances),
-            input_sha256=instances[0].sha256,
             finished=self.now(),
         )
 

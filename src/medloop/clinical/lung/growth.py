@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy.optimize import linear_sum_assignment
 
 FASTEST_DAYS, SLOWEST_DAYS = 30.0, 400.0  # between which cancers usually double (Larici 2017)
 _SURE_GROWTH = 0.25  # volumes of small nodules repeat within 25 % (QIBA 2019)
@@ -48,6 +47,8 @@ def match(
     """
     if not len(now_mm) or not len(before_mm):
         return ()
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 (slow to load)
+
     apart = np.linalg.norm(now_mm[:, None] - before_mm[None], axis=2)
     rows, columns = linear_sum_assignment(np.minimum(apart, 2 * farthest_mm))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)

@@ -4,7 +4,26 @@ from collections.abc import Mapping
 
 from medloop.clinical.report.language import Book
 from medloop.clinical.report.notices import Translations
+from medloop.core.code import Code
 
+# What a reader may find that is no nodule: it has no category and counts in none.
+OTHERS: Mapping[Code, tuple[str, str]] = {
+    Code("99MEDLOOP", "LUNG-GGO", "Ground-glass opacity"): ("Ground-glass opacity", "磨玻璃影"),
+    Code("99MEDLOOP", "LUNG-CONSOLID", "Consolidation"): ("Consolidation", "实变"),
+    Code("99MEDLOOP", "LUNG-GRANULOMA", "Calcified granuloma"): (
+        "Calcified granuloma",
+        "钙化灶",
+    ),
+    Code("99MEDLOOP", "LUNG-NODE", "Intrapulmonary lymph node"): (
+        "Intrapulmonary lymph node",
+        "肺内淋巴结",
+    ),
+    Code("SCT", "46621007", "Atelectasis"): ("Atelectasis", "肺不张"),
+    Code("SCT", "87433001", "Pulmonary emphysema"): ("Pulmonary emphysema", "肺气肿"),
+    Code("SCT", "60046008", "Pleural effusion"): ("Pleural effusion", "胸腔积液"),
+    Code("SCT", "36118008", "Pneumothorax"): ("Pneumothorax", "气胸"),
+    Code("SCT", "30746006", "Lymphadenopathy"): ("Lymphadenopathy", "淋巴结肿大"),
+}
 WORDS: Book = {
     "title": ("Chest CT: pulmonary nodules", "胸部 CT 肺结节分析报告"),
     "subject": ("Lungs", "双肺"),
@@ -22,6 +41,9 @@ WORDS: Book = {
         "{number}. {place}, {size}\u00a0mm {texture} nodule{details}, Lung-RADS {category}.",
         "{number}. {place}，{size}\u00a0mm {texture}结节{details}，Lung-RADS {category} 类。",
     ),
+    "other": ("{number}. {place}: {what}.", "{number}. {place}：{what}。"),
+    "mediastinum": ("Mediastinum", "纵隔"),
+    "pleura": ("Pleura", "胸膜"),
     "solid_part": (", solid part {size}\u00a0mm", "，实性成分 {size}\u00a0mm"),
     "suspicion": (", suspicion {share}", "，可疑度 {share}"),
     "calcified_diffuse": (", calcified", "，弥漫钙化"),
@@ -105,6 +127,10 @@ WORDS: Book = {
     "advice_none": (
         "Read the whole scan: a nodule that was not found is not ruled out.",
         "请完整阅片：未检出不能排除结节存在。",
+    ),
+    "advice_0": (
+        "Measure the nodules: without their size there is no category.",
+        "请先测量结节：缺少径线，无法分类。",
     ),
     "advice_1": (
         "Screening: low-dose CT in 12 months.",
@@ -244,6 +270,8 @@ NOTICES: Translations = {
     "prior-undated": "患者有其他检查结果，但检查日期缺失：未比较。",
     "prior-same-day": "患者的另一检查为同一天：未比较。",
     "prior-unreadable": "患者的前次结果无法读取：未比较。",
+    "lung-solid-unsized": "结节 {nodule} 的实性成分未测量，分类时按全部为实性计。",
+    "lung-unsized": "结节 {nodule} 未测量，Lung-RADS 分类未将其计入。",
     "lung-many": "检出结节超过 {most} 个，仅列出最可能的 {most} 个。",
 }
 

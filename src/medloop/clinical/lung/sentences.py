@@ -7,8 +7,8 @@ from numpy import ndarray
 
 from medloop.clinical.lung import codes
 from medloop.clinical.lung.fleischner import Person, Risk, reason_against
-from medloop.clinical.lung.lung_rads import ORDER
-from medloop.clinical.lung.phrases import ADVICE, NOTICES, SHIPPED_BUNDLE, WORDS
+from medloop.clinical.lung.lung_rads import MANAGEMENT, ORDER
+from medloop.clinical.lung.phrases import ADVICE, NOTICES, OTHERS, SHIPPED_BUNDLE, WORDS
 from medloop.clinical.lung.pictures import key_images
 from medloop.clinical.lung.since import history, since_table, summary, was_compared
 from medloop.clinical.lung.wording import axes, place
@@ -16,7 +16,8 @@ from medloop.clinical.lung.wording import number as number_of
 from medloop.clinical.lung.wording import qualities as qualities_of
 from medloop.clinical.report.figures import heat_ramp
 from medloop.clinical.report.language import Language, age_years, percent, say
-from medloop.clinical.report.notices import told
+from medloop.clinical.report.limits import limits
+from medloop.clinical.report.notices import told_apart
 from medloop.clinical.report.parts import Figure, Ramp, Report, Table, Tone
 from medloop.core.finding import Finding, Result
 from medloop.core.image import Volume
@@ -25,8 +26,18 @@ from medloop.core.study import Case
 MOST_TOLD = 4  # nodules that have a sentence; the table has all
 _SIGNS = ("fat", "spiculated", "juxtapleural", "perifissural")
 _WIDTHS = (4.0, 2.0)  # panels in a row of key images, and of heat maps
-_TONES = {"1": Tone.UNSURE, "2": Tone.CALM, "3": Tone.WATCH, "4A": Tone.WATCH}
-_ALERTS = frozenset({"lung-disagreement", "lung-missing", "lungs-cut", "hu-calibration"})
+_TONES = {"0": Tone.UNSURE, "1": Tone.UNSURE, "2": Tone.CALM, "3": Tone.WATCH, "4A": Tone.WATCH}
+ALERTS = frozenset(
+    {
+        "lung-disagreement",
+        "lung-missing",
+        "lung-solid-unsized",
+        "lung-unsized",
+        "lungs-cut",
+        "hu-calibration",
+        "reader-stated-against",
+    }
+)
 
 
 def lung_report(
@@ -38,10 +49,10 @@ def lung_report(
 ) -> Report:
     """Say what the analysis found; `rendered` are its pictures, if already drawn."""
     notices = (*case.warnings, *result.warnings)
-    alerts = [notice for notice in notices if notice.code in _ALERTS]
-    others = [notice for notice in notices if notice.code not in _ALERTS]
+    alerts, warnings = told_apart(notices, language, NOTICES, alerts=ALERTS)
     category = str(result.assessments.get("Lung-RADS", "1"))
-    count = len(result.findings)
+    category = category if category in MANAGEMENT else "0"  # what a reader may have written
+    count = sum(finding.concept not in OTHERS for finding in result.findings)
     pictures = lung_pictures(case, result) if rendered is None else rendered
     return Report(
         title=say(WORDS, "title", language),
@@ -51,11 +62,11 @@ def lung_report(
         sentences=_sentences(result, language),
         recommendation=say(WORDS, f"advice_{category}" if count else "advice_none", language),
         guideline=_guideline(case, result, language),
-        alerts=told(alerts, language, NOTICES),
+        alerts=alerts,
         figures=_figures(pictures, language),
         tables=_tables(result, language),
-        warnings=told(others, language, NOTICES),
-        limits=_limits(result, language),
+        warnings=warnings,
+        limits=limits(result, WORDS, language, shipped=(SHIPPED_BUNDLE,)),
     )
 
 
@@ -112,6 +123,9 @@ def _worst(result: Result) -> frozenset[int]:
 
 def _sentence(finding: Finding, number: int, result: Result, language: Language) -> str:
     """``1. Left upper lobe, 8.0 x 6.5 mm part-solid nodule, solid part 4.1 mm, ...``."""
+    if finding.concept in OTHERS:
+        what, where = _other(finding, language), place(finding, language)
+        return say(WORDS, "other", language, number=number, what=what, place=where)
     qualities, details = qualities_of(result, number), []
     solid_mm = finding.measured(codes.SOLID_MEAN)
     if solid_mm is not None:
@@ -182,19 +196,26 @@ def _row(
         signs.insert(0, say(WORDS, "sign_calcified", language))
     suspicion = finding.measured(codes.SUSPICION)
     chance = finding.probability
+    texture = say(WORDS, qualities.get("texture", "solid"), language)
     return (
         str(number),
         place(finding, language),
         f"{axes(finding)} ({number_of(finding, codes.MEAN_DIAMETER)})",
         number_of(finding, codes.LARGEST_DIAMETER),
         number_of(finding, codes.VOLUME, digits=0),
-        say(WORDS, qualities.get("texture", "solid"), language),
+        _other(finding, language) if finding.concept in OTHERS else texture,
         number_of(finding, codes.SOLID_MEAN),
         ("、" if language is Language.CHINESE else ", ").join(signs) or "–",
         "–" if chance is None else percent(chance, language),
         "–" if suspicion is None else percent(suspicion, language),
         qualities.get("Lung-RADS", "–"),
     )
+
+
+def _other(finding: Finding, language: Language) -> str:
+    """Name what is no nodule."""
+    english, chinese = OTHERS[finding.concept]
+    return chinese if language is Language.CHINESE else english
 
 
 def _figures(
@@ -213,9 +234,3 @@ def _figures(
             Figure(title, pictures["heatmap"], ramp=ramp, is_whole=True, width=_WIDTHS[1])
         )
     return tuple(out)
-
-
-def _limits(result: Result, language: Language) -> tuple[str, ...]:
-    is_shipped = {each.bundle for each in result.provenance.weights} == {SHIPPED_BUNDLE}
-    trained = "limit_trained" if is_shipped else "limit_trained_other"
-    return tuple(say(WORDS, key, language) for key in ("limit_scope", "limit_not_for", trained))

@@ -41,7 +41,7 @@ def was_compared(result: Result) -> str:
 
 def summary(result: Result, language: Language) -> str:
     """Count what grew, came, stayed, shrank and went."""
-    counts = Counter(qualities(result, n)["change"] for n in _numbers(result))
+    counts = Counter(qualities(result, n).get("change", "") for n in _numbers(result))
     counts[_GONE] = len(_gone(result))
     told = [
         say(WORDS, f"count_{each}", language, count=counts[each])

@@ -10,8 +10,10 @@ from medloop.core.finding import Finding, Result
 from medloop.imaging.lobes import Lobe
 
 _SURE = 0.7  # of a lobe
-_LOBES: Mapping[Code, str] = {
-    codes.SITES[lobe]: lobe.name.lower().replace("_", " ") for lobe in Lobe
+_PLACES: Mapping[str, str] = {
+    **{codes.SITES[lobe].value: lobe.name.lower().replace("_", " ") for lobe in Lobe},
+    "72410000": "mediastinum",
+    "3120008": "pleura",
 }
 
 
@@ -31,9 +33,8 @@ def place(finding: Finding, language: Language) -> str:
 
 
 def lobe(site: str, language: Language) -> str:
-    """Name the lobe of a SNOMED code."""
-    names = {code.value: name for code, name in _LOBES.items()}
-    return say(WORDS, names.get(site, "lung"), language)
+    """Name the lobe of a SNOMED code, or what else a reader found something in."""
+    return say(WORDS, _PLACES.get(site, "lung"), language)
 
 
 def axes(finding: Finding) -> str:

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import numpy as np
-
-import medloop
+from medloop.clinical.answer import SegmentingNetwork, provenance_of, require_finite
 from medloop.clinical.radiotherapy import codes
 from medloop.clinical.radiotherapy.atlas import load_atlas
 from medloop.clinical.radiotherapy.codes import ORGANS
 from medloop.clinical.radiotherapy.notices import doubts
 from medloop.clinical.radiotherapy.organs import (
-    Answers,
     Outlined,
     answer_twice,
     outline_organs,
@@ -38,15 +35,6 @@ LEAST_FOUND: Final = 2  # organs; fewer are chance findings somewhere else
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Network:
-    """A bundle ready to answer: its predictor, its plan, and whom to blame."""
-
-    predictor: Predictor
-    plan: SegmentationPlan
-    identity: Weights
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class HeadNeckAnalysis:
     """Outline organs at risk on the best planning CT of a study.
 
@@ -54,7 +42,7 @@ class HeadNeckAnalysis:
     `build` makes one and checks that the network is of the right kind.
     """
 
-    network: Network
+    network: SegmentingNetwork
     now: Callable[[], datetime]
     clock: Callable[[], float] = time.perf_counter
 
@@ -89,7 +77,7 @@ class HeadNeckAnalysis:
         prepared = prepare(volume.array[None], grid, plan)
         ready = self.clock()
         answers = answer_twice(self.network.predictor, prepared, region, plan, rows_of(plan))
-        _require_finite(answers, self.network.identity)
+        require_finite(answers.array, self.network.identity)
         inferred = self.clock()
         found, labels = outline_organs(answers, prepared, grid)
         if len(found) < LEAST_FOUND:
@@ -117,13 +105,10 @@ class HeadNeckAnalysis:
         )
 
     def _provenance(self, case: Case) -> Provenance:
-        instances = [i for series in case.selection.series for i in series.instances]
-        return Provenance(
+        return provenance_of(
+            case,
             analysis=self.name,
-            version=medloop.__version__,
             weights=(answered(self.network.identity, self.network.predictor),),
-            inputs=tuple(instance.uid for instance in instances),
-            input_sha256=instances[0].sha256,
             finished=self.now(),
         )
 
@@ -151,7 +136,7 @@ def build(
             f" {len(plan.channels)} channels of {plan.frame}; the analysis wants"
             f" {', '.join(wanted)} from 1 channel of {VOLUMES}"
         )
-    return HeadNeckAnalysis(Network(predictor, plan, identity), now)
+    return HeadNeckAnalysis(SegmentingNetwork(predictor, plan, identity), now)
 
 
 def rows_of(plan: SegmentationPlan) -> dict[str, int]:
@@ -162,11 +147,6 @@ def rows_of(plan: SegmentationPlan) -> dict[str, int]:
 
 def _plain(name: str) -> str:
     return name.lower().replace("_", " ").strip()
-
-
-def _require_finite(answers: Answers, weights: Weights) -> None:
-    if not np.isfinite(answers.array).all():
-        raise InputError(f"bundle {weights.bundle} {weights.version} answered with NaN")
 
 
 def _finding(name: str, each: Outlined) -> Finding:

@@ -23,7 +23,7 @@ from medloop.imaging.resample import resize_part
 from medloop.imaging.shape import pieces_of
 from medloop.models.predict import Predictor
 from medloop.models.segment import Prepared, probabilities
-from medloop.models.segmentation_plan import SegmentationPlan
+from medloop.models.segmentation_plan import SegmentationPlan, order_mirrored
 
 LEVEL: Final = 0.5
 SURE, POSSIBLE = 0.75, 0.25
@@ -87,11 +87,10 @@ def answer_twice(
     asked = replace(plan, flips=flips)
     box = box_in(region, prepared.array.shape[1:], plan.patch)
     part = replace(prepared, array=prepared.array[(slice(None), *box)])
-    order = np.arange(len(plan.classes) + 1)
-    order[[right, left]] = left, right
+    order = order_mirrored(replace(plan, exchanged=((right, left),)))
     seen = probabilities(predictor, part, asked)
     mirrored = replace(part, array=np.ascontiguousarray(part.array[..., ::-1]))
-    other = probabilities(predictor, mirrored, asked)[order][..., ::-1]
+    other = probabilities(predictor, mirrored, asked)[list(order)][..., ::-1]
     size = (len(order), *prepared.array.shape[1:])
     whole = tuple(_within(each, size, box) for each in (seen, other))
     return Answers((whole[0] + whole[1]) / 2, (whole[0], whole[1]), rows)

@@ -18,14 +18,15 @@ from medloop.clinical.radiotherapy.phrases import (
 )
 from medloop.clinical.radiotherapy.pictures import head_neck_pictures
 from medloop.clinical.report.language import Language, say
-from medloop.clinical.report.notices import told
+from medloop.clinical.report.limits import limits
+from medloop.clinical.report.notices import told_apart
 from medloop.clinical.report.parts import Figure, Key, Report, Table, Tone
 from medloop.core.finding import Finding, Result
 from medloop.core.image import Volume
 from medloop.core.study import Case
 from medloop.imaging.orientation import turn_of, upright_grid
 
-_ALERTS: Final = frozenset({"oar-sides"})
+ALERTS: Final = frozenset({"oar-sides"})
 _HEADS: Final = (
     "organ",
     "tg263",
@@ -48,8 +49,7 @@ def head_neck_report(
 ) -> Report:
     """Say what the analysis outlined; `rendered` are its pictures, if already drawn."""
     notices = (*case.warnings, *result.warnings)
-    alerts = [notice for notice in notices if notice.code in _ALERTS]
-    others = [notice for notice in notices if notice.code not in _ALERTS]
+    alerts, warnings = told_apart(notices, language, NOTICES, alerts=ALERTS)
     why = {name: _reasons(result, name) for name in ORGANS}
     is_odd = bool(alerts) or any(why.values())
     pictures = head_neck_pictures(case, result) if rendered is None else rendered
@@ -61,11 +61,11 @@ def head_neck_report(
         sentences=_sentences(why, language),
         recommendation=say(WORDS, "advice", language),
         guideline=say(WORDS, "guideline", language),
-        alerts=told(alerts, language, NOTICES),
+        alerts=alerts,
         figures=_figures(result, pictures, language),
         tables=(_table(case, result, why, language),),
-        warnings=told(others, language, NOTICES),
-        limits=_limits(result, language),
+        warnings=warnings,
+        limits=limits(result, WORDS, language, shipped=(SHIPPED_BUNDLE,)),
     )
 
 
@@ -126,10 +126,11 @@ def _numbers(finding: Finding | None) -> tuple[str, str]:
     if finding is None:
         return "–", "–"
     volume, low, high = (
-        finding.measured(concept) or 0.0
-        for concept in (codes.VOLUME, codes.SURE, codes.POSSIBLE)
+        finding.measured(concept) for concept in (codes.VOLUME, codes.SURE, codes.POSSIBLE)
     )
-    return f"{volume:.1f}", _span(low, high)
+    # What a reader drew has no range.
+    span = "–" if low is None or high is None else _span(low, high)
+    return "–" if volume is None else f"{volume:.1f}", span
 
 
 def _quality(finding: Finding | None) -> tuple[str, str]:
@@ -172,12 +173,6 @@ def _figures(
 
 def _color(name: str) -> str:
     return f"#{bytes(ORGANS[name].color).hex()}"
-
-
-def _limits(result: Result, language: Language) -> tuple[str, ...]:
-    is_shipped = {each.bundle for each in result.provenance.weights} == {SHIPPED_BUNDLE}
-    trained = "limit_trained" if is_shipped else "limit_trained_other"
-    return tuple(say(WORDS, key, language) for key in ("limit_scope", "limit_not_for", trained))
 
 
 def _finding(result: Result, label: int) -> Finding | None:

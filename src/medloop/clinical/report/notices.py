@@ -3,13 +3,17 @@
 English is the notice's own text; Chinese is looked up by its code and filled with its values.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from medloop.clinical.report.language import Language
 from medloop.core.study import Notice
 
 # Chinese by Notice.code, with {placeholders} for Notice.values.
 Translations = Mapping[str, str]
+
+# What says that an assessment is the reader's own; their value "scale" names it.
+STATED: Final = frozenset({"reader-stated", "reader-stated-against"})
 
 READING: Translations = {
     "series-split": "该序列含多个容积；此为 {part}，共 {slices} 层。",
@@ -31,14 +35,41 @@ READING: Translations = {
     "report_pdf_left_out": "未生成 PDF 报告。",
 }
 
+# What a reader did with a result.
+READERS: Translations = {
+    "corrected-by-reader": (
+        "阅片者已修改本结果：排除 {rejected} 项、修改 {changed} 项、新增 {added} 项发现。"
+    ),
+    "reader-stated": "{scale} {now} 由阅片医师给出（自动分析为 {was}）。",
+    "reader-stated-against": (
+        "{scale} {now} 由阅片医师给出（自动分析为 {was}；按修改后的发现依规则应为 {rule}）。"
+    ),
+}
+
 
 def told(
     notices: Iterable[Notice], language: Language, translations: Translations | None = None
 ) -> tuple[str, ...]:
     """Tell each notice once, as a sentence; what has no translation stays English."""
-    book = {**READING, **(translations or {})} if language is Language.CHINESE else {}
+    book = (
+        {**READING, **READERS, **(translations or {})} if language is Language.CHINESE else {}
+    )
     lines = (_translated(notice, book) or _sentence(notice.text) for notice in notices)
     return tuple(dict.fromkeys(line for line in lines if line))
+
+
+def told_apart(
+    notices: Iterable[Notice],
+    language: Language,
+    translations: Translations,
+    *,
+    alerts: Collection[str],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Tell notices whose code is among `alerts`, and the others, as `told` does."""
+    every = tuple(notices)
+    loud = [notice for notice in every if notice.code in alerts]
+    quiet = [notice for notice in every if notice.code not in alerts]
+    return told(loud, language, translations), told(quiet, language, translations)
 
 
 def _translated(notice: Notice, book: Translations) -> str:

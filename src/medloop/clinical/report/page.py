@@ -22,7 +22,7 @@ from medloop.clinical.report.language import (
     person,
     say,
 )
-from medloop.clinical.report.parts import Figure, Report
+from medloop.clinical.report.parts import Figure, Report, Review
 from medloop.clinical.report.plain import plain_report
 from medloop.core.finding import Result
 from medloop.core.study import Case
@@ -37,12 +37,14 @@ def render_html(
     language: str,
     now: datetime,
     report: Report | None = None,
+    review: Review | None = None,
 ) -> str:
     """Lay out a report as HTML with its pictures inside; A4 when printed.
 
     `report` is the body; without one, findings and assessments are tabulated as coded.
     `medloop.clinical.reports.report_for` chooses the body by the analysis: call that one
-    to get the report a clinic files.
+    to get the report a clinic files. `review` is what a reader made of it; without one the
+    report is the computer's own, and has a place to sign.
 
     Raises
     ------
@@ -54,6 +56,8 @@ def render_html(
     words = {key: say(FRAME, key, tongue) for key in FRAME}
     return _template().render(
         report=body,
+        review=review,
+        status=review.status if review else words["preliminary"],
         words=words,
         lang="zh-CN" if tongue is Language.CHINESE else "en",
         header=_header(case, body, tongue),

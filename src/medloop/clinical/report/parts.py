@@ -40,13 +40,17 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Text cells; the first column names the row. `keys` colors that name, row by row."""
+    """Text cells; the first column names the row. `keys` colors that name, row by row.
+
+    Cells that are words (`is_words`) begin at the left, numbers end at the right.
+    """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     keys: tuple[str, ...] = ()
     note: str = ""
+    is_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +107,21 @@ class Report:
     quality: str = ""
     warnings: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a reader adds to a report, in ready words.
+
+    `status` stands at the top and foot of each page. `conclusion` is the reader's own text by
+    paragraphs, empty where the generated one stands; `addendum` likewise. `signature` are label
+    and value pairs, empty while nobody has signed; `limit` says how far to rely on it.
+    """
+
+    status: str
+    limit: str
+    conclusion: tuple[str, ...] = ()
+    addendum: tuple[str, ...] = ()
+    changes: Table | None = None
+    notes: tuple[str, ...] = ()
+    signature: tuple[tuple[str, str], ...] = ()

@@ -10,6 +10,7 @@ from jaxtyping import Float, Shaped, UInt8
 from numpy import ndarray
 
 import medloop
+from medloop.clinical.answer import provenance_of, require_finite
 from medloop.clinical.retina.findings import (
     Lesion,
     Limit,
@@ -28,7 +29,7 @@ from medloop.clinical.retina.scales import (
     four_class_probabilities,
     is_referable,
 )
-from medloop.core.errors import InputError, UnsuitableError
+from medloop.core.errors import UnsuitableError
 from medloop.core.finding import Assessment, Provenance, Result, Weights
 from medloop.core.image import HeatMap, Picture
 from medloop.core.study import Case, Content, Selection, Study
@@ -133,7 +134,7 @@ class RetinaAnalysis:
             self.grading.plan,
             self._opinion(outlined, landmarks),
         )
-        _require_finite(grading, self.grading.identity)
+        require_finite(_values(grading), self.grading.identity)
         inferred = self.clock()
         scene = Scene(picture.size, field, landmarks, picture.spacing_mm)
         plan = self.lesions.plan
@@ -193,15 +194,13 @@ class RetinaAnalysis:
         return medloop.__version__ + ("+four.class" if self.four_classes else "")
 
     def _provenance(self, case: Case) -> Provenance:
-        instances = [i for series in case.selection.series for i in series.instances]
-        return Provenance(
+        return provenance_of(
+            case,
             analysis=self.name,
             version=self._version,
             weights=tuple(
                 answered(each.identity, each.predictor) for each in (self.grading, self.lesions)
             ),
-            inputs=tuple(instance.uid for instance in instances),
-            input_sha256=instances[0].sha256,
             finished=self.now(),
         )
 
@@ -231,10 +230,9 @@ def _to_8_bit(array: Shaped[ndarray, "y x 3"]) -> Rgb:
     return (array.astype(np.float32) * (255 / top)).astype(np.uint8)
 
 
-def _require_finite(grading: Grading, weights: Weights) -> None:
-    values = (*grading.icdr_probabilities, *grading.dme_probabilities)
-    if not np.isfinite((*values, grading.referable_probability)).all():
-        raise InputError(f"bundle {weights.bundle} {weights.version} answered with NaN")
+def _values(grading: Grading) -> tuple[float, ...]:
+    grades = (*grading.icdr_probabilities, *grading.dme_probabilities)
+    return (*grades, grading.referable_probability)
 
 
 def _assess(

@@ -6,8 +6,9 @@ from jaxtyping import UInt8
 from numpy import ndarray
 
 from medloop.clinical.report.figures import heat, heat_ramp, overlay, shrink
-from medloop.clinical.report.language import Language, percent, say
-from medloop.clinical.report.notices import told
+from medloop.clinical.report.language import FRAME, Language, percent, say
+from medloop.clinical.report.limits import limits
+from medloop.clinical.report.notices import STATED, told_apart
 from medloop.clinical.report.parts import Bar, Figure, Key, Ramp, Report, Scale, Tone
 from medloop.clinical.retina.lesions import KINDS, kind_of, lesion_table, tally
 from medloop.clinical.retina.phrases import NOTICES, ROMAN, SHIPPED_BUNDLES, WORDS
@@ -15,7 +16,9 @@ from medloop.core.finding import Assessment, Result
 from medloop.core.image import Picture
 from medloop.core.study import Case
 
-DISAGREEMENTS = frozenset({"grade_disagrees", "dme_disagrees", "laterality_disagrees"})
+DISAGREEMENTS = frozenset(
+    {"grade_disagrees", "dme_disagrees", "laterality_disagrees", "reader-stated-against"}
+)
 
 # What asks for which follow-up, most pressing first: phrase, assessment, least value.
 _FOLLOW_UP = (
@@ -36,8 +39,7 @@ def retina_report(
 ) -> Report:
     """Say what the retina analysis found; `rendered` are its pictures, if already drawn."""
     notices = (*case.warnings, *result.warnings)
-    alerts = [notice for notice in notices if notice.code in DISAGREEMENTS]
-    others = [notice for notice in notices if notice.code not in DISAGREEMENTS]
+    alerts, warnings = told_apart(notices, language, NOTICES, alerts=DISAGREEMENTS)
     headline, sentences = _conclusion(result.assessments, language)
     quality = "gradable" if _is_gradable(result.assessments) else "ungradable"
     pictures = retina_pictures(case, result) if rendered is None else rendered
@@ -49,13 +51,13 @@ def retina_report(
         sentences=sentences,
         recommendation=say(WORDS, follow_up(result.assessments), language),
         guideline=say(WORDS, "guideline", language),
-        alerts=told(alerts, language, NOTICES),
+        alerts=alerts,
         figures=_figures(case, result, pictures, language),
         scales=_scales(result, language),
         tables=(lesion_table(result, language),),
         quality=say(WORDS, quality, language),
-        warnings=told(others, language, NOTICES),
-        limits=_limits(result, language),
+        warnings=warnings,
+        limits=limits(result, WORDS, language, shipped=SHIPPED_BUNDLES),
     )
 
 
@@ -229,8 +231,17 @@ def _graded(key: str, stem: str, result: Result, language: Language) -> Scale | 
         Bar(say(WORDS, f"bar_{stem}_{n}", language), share, is_chosen=n == grade)
         for n, share in enumerate(shares)
     )
-    name, about = say(WORDS, f"scale_{stem}", language), say(WORDS, f"about_{stem}", language)
-    return Scale(name, str(grade), about, bars)
+    name = say(WORDS, f"scale_{stem}", language)
+    return Scale(name, str(grade), _about(key, stem, result, language), bars)
+
+
+def _about(key: str, stem: str, result: Result, language: Language) -> str:
+    """Say what a scale is by, which may be the reader."""
+    stated = {dict(each.values).get("scale") for each in result.warnings if each.code in STATED}
+    is_stated = key.replace("_", " ") in stated
+    return (
+        say(FRAME, "stated", language) if is_stated else say(WORDS, f"about_{stem}", language)
+    )
 
 
 def _referable_scale(assessments: Mapping[str, Assessment], language: Language) -> Scale | None:
@@ -263,9 +274,3 @@ def _staged(result: Result, language: Language) -> Scale | None:
     names = say(WORDS, "from_lesions", language, names=joint.join(found)) if found else ""
     about = say(WORDS, "about_cn1984", language, lesions=names)
     return Scale(say(WORDS, "scale_cn1984", language), value, about)
-
-
-def _limits(result: Result, language: Language) -> tuple[str, ...]:
-    is_shipped = {each.bundle for each in result.provenance.weights} <= SHIPPED_BUNDLES
-    trained = "limit_trained" if is_shipped else "limit_trained_other"
-    return tuple(say(WORDS, key, language) for key in ("limit_scope", "limit_not_for", trained))

@@ -1,0 +1,215 @@
+"""What follows for a chest CT when a reader corrects its nodules."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from medloop.clinical.lung import codes
+from medloop.clinical.lung.comparison import Change
+from medloop.clinical.lung.fleischner import Risk, advise
+from medloop.clinical.lung.lung_rads import ORDER, category_of
+from medloop.clinical.lung.nodule import Axes, Course, Nodule, Place, Texture
+from medloop.clinical.lung.notices import disagreement
+from medloop.clinical.lung.phrases import OTHERS
+from medloop.clinical.report.reviewed import Reviewed
+from medloop.core.finding import Assessment, Finding, Measurement, Result
+from medloop.core.image import LabelMap, Segment
+from medloop.core.study import Notice
+
+_BENIGN: Final = ("diffuse", "central")
+_COURSES: Final[Mapping[str, Course]] = {
+    Change.GROWN: Course.GROWING,
+    Change.GROWN_SLOWLY: Course.SLOWLY_GROWING,
+    Change.STABLE: Course.STABLE,
+    Change.SHRUNK: Course.STABLE,
+    Change.NEW: Course.NEW,
+}
+_NUMBERED: Final = frozenset({"lung-disagreement", "lung-volume-growth"})
+
+Qualities = Mapping[str, str]
+
+
+def revise_lung(corrected: Result, reviewed: Reviewed) -> Result:
+    """Derive categories and advice again, and number the nodules from 1 on.
+
+    A nodule's category is derived again where the reader described it. One without axes has no
+    category, and a notice says so; what is no nodule has none and is not counted. The study's
+    category is that of its worst nodule, unless the reader stated it.
+    """
+    kept = reviewed.kept
+    sized = (_sized(f, each.before) for f, each in zip(corrected.findings, kept, strict=True))
+    corrected = replace(corrected, findings=tuple(sized))
+    told = [_qualities(corrected, each.key) for each in kept]
+    for n, each in enumerate(kept):
+        if corrected.findings[n].concept in OTHERS:
+            told[n] = {}
+        elif reviewed.is_described(each) or f"nodule_{each.key}" in reviewed.assessed:
+            told[n] = _categorized(corrected.findings[n], told[n])
+    labels, findings = _renumbered(corrected)
+    revised = replace(corrected, findings=findings, labels=labels)
+    held = _assessments(revised, told, reviewed)
+    own = {each.key: n for n, each in enumerate(kept, start=1)}
+    notices = (*_notices(corrected, own), *_doubts(findings, told))
+    return replace(revised, assessments=held, warnings=notices)
+
+
+def _sized(finding: Finding, before: Finding | None) -> Finding:
+    """Let the mean diameter follow axes that a reader changed, unless they changed it, too."""
+    both = (codes.LONG_AXIS, codes.SHORT_AXIS)
+    long_mm, short_mm = (finding.measured(axis) for axis in both)
+    mean_mm = finding.measured(codes.MEAN_DIAMETER)
+    if before is None or long_mm is None or short_mm is None or mean_mm is None:
+        return finding
+    is_left = mean_mm == before.measured(codes.MEAN_DIAMETER)
+    if not is_left or all(finding.measured(axis) == before.measured(axis) for axis in both):
+        return finding
+    mean = Measurement(codes.MEAN_DIAMETER, round((long_mm + short_mm) / 2, 1), "mm")
+    told = (mean if m.concept == codes.MEAN_DIAMETER else m for m in finding.measurements)
+    return replace(finding, measurements=tuple(told))
+
+
+def nodule_of(finding: Finding, told: Qualities) -> Nodule | None:
+    """Return a nodule as the rules see it, from what a result says of it; None without axes."""
+    axes = _axes(finding)
+    if axes is None:
+        return None
+    texture = _texture(told.get("texture", ""))
+    solid_mm = finding.measured(codes.SOLID_MEAN)
+    solid = axes if solid_mm is None else Axes(solid_mm, solid_mm)
+    at_pleura = "yes" in (told.get("juxtapleural"), told.get("perifissural"))
+    return Nodule(
+        texture=texture,
+        size=axes,
+        solid=solid if texture is Texture.PART_SOLID else None,
+        course=_COURSES.get(told.get("change", ""), Course.BASELINE),
+        place=Place.JUXTAPLEURAL if at_pleura else Place.PARENCHYMA,
+        is_benign=told.get("calcification") in _BENIGN or told.get("fat") == "yes",
+        is_smooth=told.get("smooth") == "yes",
+        is_suspicious=told.get("spiculated") == "yes",
+    )
+
+
+def _axes(finding: Finding) -> Axes | None:
+    long_mm, short_mm = (finding.measured(axis) for axis in (codes.LONG_AXIS, codes.SHORT_AXIS))
+    if long_mm is None:
+        long_mm = finding.measured(codes.MEAN_DIAMETER)
+    if long_mm is None:
+        return None
+    short_mm = long_mm if short_mm is None else short_mm
+    try:
+        return Axes(max(long_mm, short_mm), min(long_mm, short_mm))
+    except ValueError:
+        return None
+
+
+def _texture(name: str) -> Texture:
+    return Texture(name) if name in tuple(Texture) else Texture.SOLID
+
+
+def _qualities(result: Result, key: str) -> dict[str, str]:
+    held = result.assessments.get(f"nodule_{key}")
+    return dict(held) if isinstance(held, Mapping) else {}
+
+
+def _categorized(finding: Finding, told: Qualities) -> dict[str, str]:
+    nodule = nodule_of(finding, told)
+    if nodule is None:
+        return {key: text for key, text in told.items() if key not in ("Lung-RADS", "because")}
+    category = category_of(nodule)
+    described = {"texture": nodule.texture.value, **told}
+    return {"Lung-RADS": category.name, "because": category.because} | {
+        key: text for key, text in described.items() if key not in ("Lung-RADS", "because")
+    }
+
+
+def _renumbered(result: Result) -> tuple[LabelMap | None, tuple[Finding, ...]]:
+    """Let the label of each nodule be its number; labels that no nodule has come after."""
+    numbers: dict[int, int] = {}
+    findings = []
+    for n, finding in enumerate(result.findings, start=1):
+        if finding.segment is not None:
+            numbers.setdefault(finding.segment, n)
+            finding = replace(finding, segment=numbers[finding.segment])  # noqa: PLW2901
+        findings.append(finding)
+    labels = result.labels
+    if labels is None:
+        return None, tuple(findings)
+    spare = len(findings)
+    for label in sorted(labels.segments.keys() - numbers.keys()):
+        spare += 1
+        numbers[label] = spare
+    if all(label == n for label, n in numbers.items()):
+        return labels, tuple(findings)
+    table = np.zeros(max(int(labels.array.max()), *numbers) + 1, np.uint16)
+    for label, n in numbers.items():
+        table[label] = n
+    small = table.astype(np.uint8) if table.max() < 256 else table
+    segments = {
+        numbers[label]: _segment(labels.segments[label], numbers[label])
+        for label in sorted(labels.segments, key=lambda each: numbers[each])
+    }
+    return LabelMap(small[labels.array], segments, labels.grid), tuple(findings)
+
+
+def _segment(segment: Segment, number: int) -> Segment:
+    """Describe a segment by its new number; what is no nodule stays what it is."""
+    if segment.concept not in OTHERS:
+        return codes.segment_of(number)
+    return replace(segment, name=f"{segment.concept.meaning} {number}"[:64])
+
+
+def _assessments(
+    result: Result, told: Sequence[Qualities], reviewed: Reviewed
+) -> dict[str, Assessment]:
+    held: dict[str, Assessment] = {
+        key: value
+        for key, value in result.assessments.items()
+        if not key.startswith(("nodule_", "Fleischner_"))
+    }
+    ranked = [each["Lung-RADS"] for each in told if each.get("Lung-RADS") in ORDER]
+    counted = {
+        n: (finding, each)
+        for n, (finding, each) in enumerate(zip(result.findings, told, strict=True), start=1)
+        if finding.concept not in OTHERS
+    }
+    worst = max(ranked, key=ORDER.index, default="1" if not counted else "0")
+    if "Lung-RADS" in reviewed.assessed:
+        held["Lung-RADS_because"] = "stated by the reader"
+    else:
+        because = [each.get("because", "") for each in told if each.get("Lung-RADS") == worst]
+        held |= {"Lung-RADS": worst, "Lung-RADS_because": next(iter(because), "no nodule")}
+    held["nodules"] = len(counted)
+    nodules = [nodule_of(finding, each) for finding, each in counted.values()]
+    known = [nodule for nodule in nodules if nodule is not None]
+    if "prior" not in held:
+        held |= {f"Fleischner_{risk}": advise(known, risk).advice for risk in Risk}
+    return held | {f"nodule_{n}": dict(each) for n, (_, each) in counted.items()}
+
+
+def _notices(result: Result, own: Mapping[str, int]) -> tuple[Notice, ...]:
+    """Leave out notices that name a nodule by a number which it no longer has."""
+    same = {n for key, n in own.items() if key == str(n)}
+    return tuple(
+        each
+        for each in result.warnings
+        if each.code not in _NUMBERED
+        or (each.code != "lung-disagreement" and dict(each.values).get("nodule") in same)
+    )
+
+
+def _doubts(findings: Sequence[Finding], told: Sequence[Qualities]) -> tuple[Notice, ...]:
+    notices: list[Notice] = []
+    for n, (finding, each) in enumerate(zip(findings, told, strict=True), start=1):
+        suspicion, category = finding.measured(codes.SUSPICION), each.get("Lung-RADS", "")
+        if suspicion is not None and category:
+            notices += disagreement(n, suspicion, category)
+        if not category and finding.concept not in OTHERS:
+            text = f"Nodule {n} was not measured: Lung-RADS counts the others alone."
+            notices.append(Notice("lung-unsized", text, (("nodule", n),)))
+        is_part_solid = category and each.get("texture") == Texture.PART_SOLID
+        if is_part_solid and finding.measured(codes.SOLID_MEAN) is None:
+            text = f"The solid part of nodule {n} was not measured: all of it counts as solid."
+            notices.append(Notice("lung-solid-unsized", text, (("nodule", n),)))
+    return tuple(notices)
