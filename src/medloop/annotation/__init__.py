@@ -1,0 +1,1 @@
+"""Everything that makes labels: readers' edits, their agreement, and what to label next."""
