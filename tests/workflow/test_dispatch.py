@@ -12,7 +12,7 @@ import pytest
 
 from medloop.core.errors import ServiceError
 from medloop.core.study import Study, StudyUid
-from medloop.workflow.dispatch import FolderDestination, dispatch
+from medloop.workflow.dispatch import FolderDestination
 from medloop.workflow.folders import STALE_S, fresh_folder
 
 STUDY = Study(StudyUid("2.25.1"), "eyes", ())
@@ -121,15 +121,3 @@ def test_a_folder_moved_away_by_a_killed_writer_comes_back(tmp_path):
     with pytest.raises(ZeroDivisionError), fresh_folder(tmp_path / "retina"):
         raise ZeroDivisionError
     assert (tmp_path / "retina" / "result.json").read_text() == "old"
-
-
-def test_one_failing_destination_does_not_keep_the_others_waiting(tmp_path):
-    (tmp_path / "blocked").touch()
-    products = products_in(tmp_path / "retina")
-    with pytest.raises(ServiceError):
-        dispatch(
-            STUDY,
-            products,
-            [FolderDestination(tmp_path / "blocked"), FolderDestination(tmp_path / "out")],
-        )
-    assert (tmp_path / "out" / "2.25.1" / "retina" / "result.json").exists()

@@ -26,6 +26,7 @@ from medloop.workflow.routing import (
     route,
     selection_from,
     suiting,
+    urgency_of,
 )
 
 
@@ -144,3 +145,10 @@ def test_an_analysis_that_does_not_suit_is_silent_where_another_does():
     assert [each.analysis.name for each in kept] == ["retina", "heart"]
     nobody = suiting(route([study], [other]))
     assert [each.reason for each in nobody] == ["no CT"]
+
+
+def test_the_highest_priority_of_analysis_and_modality_counts():
+    (answer,) = route([a_study(a_series("2.25.2"))], [EachPhotograph()])
+    assert urgency_of(answer, {}) == 0
+    assert urgency_of(answer, {"retina": 3, "OP": 7, "CT": 9}) == 7
+    assert urgency_of(answer, {"retina": -1, "CT": 9}) == -1

@@ -1,11 +1,12 @@
 """A run ends as the class of its error says, and never raises."""
 
+import errno
 import logging
 import signal
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -17,7 +18,7 @@ from medloop.core.record import to_json, to_record
 from medloop.core.study import Notice
 from medloop.store import JobState
 from medloop.store.jobs import LEASE, TRIES
-from medloop.workflow.dispatch import FolderDestination
+from medloop.workflow.folders import fresh_folder
 from medloop.workflow.routing import instances_of, route
 from medloop.workflow.worker import Bench, Ending, Outcome, run, work
 from tests.workflow.cases import NOON, Grade, Shelf, a_study
@@ -107,20 +108,6 @@ class Now:
         return self.at
 
 
-@dataclass
-class Fickle:
-    """A destination that is away the first few times."""
-
-    failures: int
-    delivered: list[str] = field(default_factory=list)
-
-    def send(self, study, products):
-        if self.failures:
-            self.failures -= 1
-            raise ServiceError("PACS is away")
-        self.delivered.append(products.name)
-
-
 @pytest.fixture
 def bench(store):
     """A bench whose archive is a shelf, with two photographs waiting for `grade`."""
@@ -167,37 +154,12 @@ def test_a_job_that_names_what_the_study_lacks_fails(store, bench):
     assert "holds 0 of the 1" in failed.reason
 
 
-def test_results_are_delivered_in_a_step_of_their_own(store, bench, tmp_path):
-    bench = replace(bench, destinations=[FolderDestination(tmp_path / "out")])
-    assert work(store, [Grade()], bench, once=True) == 4
-    assert store.jobs.counts()[JobState.DONE] == 2
-    delivered = sorted(path.parent.name for path in tmp_path.glob("out/*/*/result.json"))
-    assert delivered == ["grade-1", "grade-2"]
-
-
-def test_a_delivery_is_repeated_without_analyzing_again(store, bench):
-    written = []
-
-    def write(case, result, folder):
-        written.append(folder.name)
-        write_record(case, result, folder)
-
-    pacs = Fickle(failures=3)
-    bench = replace(bench, destinations=[pacs], write=write)
-    for _ in range(4):
-        work(store, [Grade()], bench, once=True)
-        bench.now.at += timedelta(hours=1)
-    assert sorted(written) == sorted(pacs.delivered) == ["grade-1", "grade-2"]
-    assert store.jobs.counts()[JobState.DONE] == 2
-
-
-def test_a_delivery_that_never_works_fails_and_keeps_the_result(store, bench):
-    bench = replace(bench, destinations=[Fickle(failures=1000)])
-    for _ in range(TRIES + 1):
-        work(store, [Grade()], bench, once=True)
-        bench.now.at += timedelta(hours=1)
-    failed = store.jobs.all(state=JobState.FAILED)
-    assert ["PACS is away" in job.reason for job in failed] == [True, True]
+def test_what_is_kept_waits_for_its_destinations(store, bench):
+    wanted = {"pacs": (), "registry": ("brain",), "share": ("brain", "grade")}
+    work(store, [Grade()], replace(bench, destinations=wanted), once=True)
+    assert store.jobs.counts()[JobState.SENDING] == 2
+    waiting = [each.destination for job in (1, 2) for each in store.deliveries.of_job(job)]
+    assert waiting == ["pacs", "share"] * 2
     assert len(store.results.of_study("2.25.1")) == 2
 
 
@@ -227,7 +189,8 @@ def test_a_job_taken_over_meanwhile_is_left_to_its_new_worker(store, bench, capl
         bench.now.at += LEASE
         assert store.jobs.claim("w2", ["grade"], now=bench.now())
 
-    work(store, [Grade()], replace(bench, write=slow), once=True)
+    with caplog.at_level(logging.WARNING):
+        work(store, [Grade()], replace(bench, write=slow), once=True)
     assert "job 1 was taken over" in caplog.text
     assert store.jobs.get(1).state is JobState.RUNNING
 
@@ -258,3 +221,94 @@ def test_a_job_of_a_killed_worker_is_done_by_another(store, bench):
     bench.now.at += LEASE
     assert work(store, [Grade()], bench, once=True) == 1
     assert store.jobs.counts()[JobState.DONE] == 2
+
+
+def test_a_full_disk_lets_jobs_wait_uncounted_and_go_on_when_there_is_room(store, bench):
+    def full(_case, _result, folder):
+        with fresh_folder(folder):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    for _ in range(TRIES + 1):
+        work(store, [Grade()], replace(bench, write=full), once=True)
+        bench.now.at += timedelta(hours=1)
+    waiting = store.jobs.all(state=JobState.WAITING)
+    assert [job.attempts for job in waiting] == [0, 0]
+    assert "No space left on device" in waiting[0].reason
+    assert work(store, [Grade()], bench, once=True) == 2
+    assert store.jobs.counts()[JobState.DONE] == 2
+
+
+def test_no_job_is_begun_without_room(store, bench, caplog):
+    naps = []
+
+    def sleep(seconds):
+        naps.append(seconds)
+        if len(naps) == 3:
+            raise KeyboardInterrupt
+
+    full = replace(bench, reserve_bytes=1 << 60, sleep=sleep)
+    with pytest.raises(ServiceError, match="disk is full"):
+        work(store, [Grade()], full, once=True)
+    with caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
+        work(store, [Grade()], full, once=False)
+    assert caplog.text.count("disk is full") == 1
+    assert store.jobs.counts()[JobState.WAITING] == 2
+
+
+def test_what_was_analyzed_waits_for_a_database_that_is_away(store, bench):
+    analyzed, naps = [], []
+
+    def write(case, result, folder):
+        analyzed.append(folder)
+        write_record(case, result, folder)
+
+    away = iter([False, True, True, True])  # from when the result is written
+
+    def now():
+        if analyzed and next(away, False):
+            raise ServiceError("database: connection refused")
+        return NOON
+
+    patient = replace(bench, write=write, now=now, sleep=naps.append)
+    assert work(store, [Grade()], patient, once=True) == 2
+    assert naps == [1.0, 2.0, 5.0]
+    assert len(analyzed) == 2
+    assert store.jobs.counts()[JobState.DONE] == 2
+
+
+def test_a_worker_back_from_the_dead_writes_beside_the_result_of_another(store, bench):
+    folders = []
+
+    def slow(case, result, folder):
+        folders.append(folder.name)
+        if len(folders) == 1:
+            bench.now.at += LEASE
+            other = replace(bench, name="w2", write=slow)
+            work(store, [Grade()], other, once=True)
+        write_record(case, result, folder)
+
+    work(store, [Grade()], replace(bench, write=slow), once=True)
+    assert folders[:2] == ["grade-1", "grade-1-2"]
+    assert store.results.get(1).folder == "2.25.1/grade-1-2"
+    assert store.jobs.counts()[JobState.DONE] == 2
+    assert len(store.audit.entries()) == 2
+    left = {path.name for path in (store.results_folder / "2.25.1").iterdir()}
+    assert left == {"grade-1-2", "grade-2"}
+
+
+def test_what_killed_workers_left_goes_when_the_job_is_done(store, bench):
+    folder = store.results_folder / "2.25.1"
+    for name in (".grade-1.0af3.part", "grade-1-7", ".grade-10.0af3.part", "grade-1-x"):
+        (folder / name).mkdir(parents=True)
+    work(store, [Grade()], bench, once=True)
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"grade-1", "grade-2", ".grade-10.0af3.part", "grade-1-x"}
+
+
+def test_a_result_that_cannot_be_read_back_fails_the_job(store, bench):
+    def write(_case, _result, folder):
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text("{")
+
+    work(store, [Grade()], replace(bench, write=write), once=True)
+    assert store.jobs.counts()[JobState.FAILED] == 2

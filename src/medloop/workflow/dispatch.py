@@ -1,14 +1,11 @@
-"""Delivering finished result folders; every delivery may be repeated without harm."""
+"""A folder as a destination; as every delivery, this one may be repeated without harm."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medloop.core.errors import ServiceError
 from medloop.core.study import Study
 from medloop.workflow.folders import fresh_folder
-from medloop.workflow.ports import Destination
 from medloop.workflow.routing import folder_name
 
 
@@ -29,21 +26,3 @@ class FolderDestination:
         with fresh_folder(self.root / folder_name(study.uid) / products.name) as folder:
             for product in sorted(products.iterdir()):
                 shutil.copyfile(product, folder / product.name)
-
-
-def dispatch(study: Study, products: Path, destinations: Sequence[Destination]) -> None:
-    """Send to all destinations, even when one of them fails.
-
-    Raises
-    ------
-    ServiceError
-        If any failed; names each reason once.
-    """
-    reasons = []
-    for destination in destinations:
-        try:
-            destination.send(study, products)
-        except ServiceError as error:
-            reasons.append(str(error))
-    if reasons:
-        raise ServiceError("; ".join(dict.fromkeys(reasons)))

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from medloop.core.errors import InputError
 from medloop.core.image import Picture, Volume
@@ -20,15 +20,13 @@ from medloop.core.study import (
     Study,
     StudyUid,
 )
-from medloop.dicom.header import Header, read_header
-from medloop.dicom.read import read_picture as read_dicom_picture
-from medloop.dicom.read import read_volume
-from medloop.dicom.series import studies_of
-from medloop.files.nifti import read_nifti_with_notices
 from medloop.files.pictures import read_picture
 from medloop.files.sniff import Kind, sniff
 from medloop.files.zips import unpack
 from medloop.imaging.resample import regularize
+
+if TYPE_CHECKING:  # what reads DICOM and NIfTI takes a fifth of a second to load
+    from medloop.dicom.header import Header
 
 # In a folder, files of other kinds are worth a line only if their name promises an image.
 _IMAGE_SUFFIXES: Final = frozenset(
@@ -112,16 +110,30 @@ def gather(
         try:
             kind = sniff(found.path)
             if kind is Kind.DICOM:
-                headers.append((read_header(found.path), found.source))
+                headers.append((_header(found.path), found.source))
             elif kind is Kind.NIFTI or kind.is_picture:
-                others.append(_single(found, kind))
+                others.append(single_study(found.path, found.source, kind))
             elif found.is_named or found.path.suffix.lower() in _IMAGE_SUFFIXES:
                 problems.append(Problem(found.source, _refusal(kind)))
         except InputError as error:
             if found.is_named or "DICOMDIR" not in str(error):
                 problems.append(Problem(found.source, str(error)))
-    studies = _with_sources(studies_of(_unique(headers, problems)), headers)
+    studies = _studies(headers, problems) if headers else ()
     return Intake(_with_unique_names((*studies, *others)), tuple(problems))
+
+
+def _header(path: Path) -> "Header":
+    from medloop.dicom.header import read_header  # noqa: PLC0415
+
+    return read_header(path)
+
+
+def _studies(
+    headers: Sequence[tuple["Header", str]], problems: list[Problem]
+) -> tuple[Study, ...]:
+    from medloop.dicom.series import studies_of  # noqa: PLC0415
+
+    return _with_sources(studies_of(_unique(headers, problems)), headers)
 
 
 class FolderArchive:
@@ -171,11 +183,15 @@ def _read(series: Series) -> tuple[Picture | Volume, tuple[Notice, ...]]:
     path = series.instances[0].path
     kind = sniff(path)
     if kind is Kind.NIFTI:
+        from medloop.files.nifti import read_nifti_with_notices  # noqa: PLC0415
+
         return read_nifti_with_notices(path)
     if kind.is_picture:
         return read_picture(path), ()
     if series.content is Content.PICTURES:
         return _read_photograph(series.instances[0], series.notices)
+    from medloop.dicom.read import read_volume  # noqa: PLC0415
+
     return read_volume(series, regularize=regularize)
 
 
@@ -185,6 +201,8 @@ def _read_photograph(
     if instance.frames > 1:
         text = f"The object holds {instance.frames} frames; the first was read."
         notices += (Notice("first-frame", text, (("frames", instance.frames),)),)
+    from medloop.dicom.read import read_picture as read_dicom_picture  # noqa: PLC0415
+
     return read_dicom_picture(instance), notices
 
 
@@ -256,7 +274,9 @@ def _refusal(kind: Kind) -> str:
     return "is no DICOM, NIfTI, PNG, JPEG, TIFF or zip file"
 
 
-def _unique(headers: Sequence[tuple[Header, str]], problems: list[Problem]) -> Iterator[Header]:
+def _unique(
+    headers: Sequence[tuple["Header", str]], problems: list[Problem]
+) -> Iterator["Header"]:
     """Let each SOP instance pass once; another object under the same UID is a problem."""
     seen: dict[str, Header] = {}
     for header, source in headers:
@@ -269,7 +289,7 @@ def _unique(headers: Sequence[tuple[Header, str]], problems: list[Problem]) -> I
 
 
 def _with_sources(
-    studies: Sequence[Study], headers: Sequence[tuple[Header, str]]
+    studies: Sequence[Study], headers: Sequence[tuple["Header", str]]
 ) -> tuple[Study, ...]:
     """Name series after what the user gave, not after where a zip was unpacked."""
     names = {header.path: source for header, source in headers}
@@ -283,19 +303,27 @@ def _with_sources(
     return tuple(replace(study, series=tuple(map(named, study.series))) for study in studies)
 
 
-def _single(found: _Found, kind: Kind) -> Study:
-    """Make a study of a file that is not DICOM; its UIDs follow from its bytes."""
-    digest = _sha256(found.path)
-    instance = Instance(SopUid(_uid(digest, "instance")), "", found.path, digest)
+def single_study(path: Path, source: str, kind: Kind) -> Study:
+    """Make a study of a file that is not DICOM; its UIDs follow from its bytes.
+
+    `source` is what a person would call it; the study is named after it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    digest = _sha256(path)
+    instance = Instance(SopUid(_uid(digest, "instance")), "", path, digest)
     series = Series(
         uid=SeriesUid(_uid(digest, "series")),
         modality="",
         description="",
         content=Content.VOLUME if kind is Kind.NIFTI else Content.PICTURES,
         instances=(instance,),
-        source=found.source,
+        source=source,
     )
-    return Study(StudyUid(_uid(digest, "study")), _stem(found.path), (series,))
+    return Study(StudyUid(_uid(digest, "study")), _stem(Path(source)), (series,))
 
 
 def _stem(path: Path) -> str:
@@ -332,7 +360,7 @@ def _with_side(series: Series) -> Series:
     first = series.instances[0]
     if series.content is not Content.PICTURES or sniff(first.path) is not Kind.DICOM:
         return series
-    return replace(series, laterality=read_header(first.path).laterality)
+    return replace(series, laterality=_header(first.path).laterality)
 
 
 def _with_hashes(series: Series) -> Series:

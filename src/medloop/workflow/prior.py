@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from medloop.core.errors import InputError
 from medloop.core.prior import Prior, days_between
 from medloop.core.record import Record, from_json, from_record
 from medloop.core.study import Case, Notice, Patient, Selection, Study, StudyUid
-from medloop.dicom.header import read_header
 from medloop.workflow.ports import Archive
 from medloop.workflow.routing import Refusal, Route
 
@@ -114,22 +114,29 @@ def _prior(earlier: Earlier, analysis: str, days: int) -> Prior:
 
 
 class Shelf:
-    """Results in the folder that a command writes to, those of earlier runs included."""
+    """Results in the folder that a command writes to, those of earlier runs included.
+
+    One thread may look while another adds.
+    """
 
     def __init__(self, out: Path) -> None:
         self._out = out
         self._known: dict[str, dict[Path, Earlier]] = {}
+        self._lock = Lock()
 
     def find(self, study: Study, analysis: str) -> Past:
         """Find what is known of the study's patient."""
         if not study.patient.identifier.strip():
             return Past()
-        return latest(study, analysis, self._results(analysis).values())
+        with self._lock:
+            results = tuple(self._results(analysis).values())
+        return latest(study, analysis, results)
 
     def add(self, study: Study, analysis: str, folder: Path) -> None:
         """Take in a result that was just written."""
-        known = self._results(analysis)
-        known[folder] = Earlier(study.patient, study.uid, study.date, lambda: _record(folder))
+        earlier = Earlier(study.patient, study.uid, study.date, lambda: _record(folder))
+        with self._lock:
+            self._results(analysis)[folder] = earlier
 
     def _results(self, analysis: str) -> dict[Path, Earlier]:
         if analysis not in self._known:
@@ -180,24 +187,33 @@ def stored_past(store: "Store", study: Study, analysis: str) -> Past:
     if not study.patient.identifier.strip():
         return Past()
     results = (
-        Earlier(each.patient, each.study, each.date, partial(_kept_record, each.kept))
+        Earlier(each.patient, each.study, each.date, partial(_kept_record, store, each.kept))
         for each in store.results.of_patient(study.patient.identifier, analysis)
     )
     return latest(study, analysis, results)
 
 
-def _kept_record(kept: "Kept") -> Record:
-    return kept.record
+def _kept_record(store: "Store", kept: "Kept") -> Record:
+    """Return what was signed last of a result as final, else what the analysis said."""
+    signed = [
+        version
+        for reading in store.readings.of_job(kept.job)
+        for version in store.readings.versions(reading.id)
+        if version.meaning.is_verified and "result.json" in version.products
+    ]
+    if not signed:
+        return kept.record
+    last = max(signed, key=lambda version: version.at)
+    return _record(store.results_folder / last.folder)
 
 
 def in_order_of_date(answers: Sequence[Route | Refusal]) -> list[int]:
     """Order runs so that of one patient's studies the earlier come first; others keep place."""
     order = list(range(len(answers)))
-    places: dict[tuple[str, str], list[int]] = {}
+    places: dict[str, list[int]] = {}
     for n, each in enumerate(answers):
-        patient = each.study.patient.identifier.strip()
-        if patient and each.analysis.name in COMPARING:
-            places.setdefault((patient, each.analysis.name), []).append(n)
+        if line := line_of(each):
+            places.setdefault(line, []).append(n)
     for taken in places.values():
         by_date = sorted(taken, key=lambda n: answers[n].study.date)
         for place, n in zip(taken, by_date, strict=True):
@@ -205,8 +221,16 @@ def in_order_of_date(answers: Sequence[Route | Refusal]) -> list[int]:
     return order
 
 
+def line_of(answer: Route | Refusal) -> str:
+    """Name the runs whose results are compared: of one patient and analysis; or nothing."""
+    patient, name = answer.study.patient.identifier.strip(), answer.analysis.name
+    return f"{name} {patient}" if patient and name in COMPARING else ""
+
+
 def _opened(folder: Path) -> Earlier | None:
     """Tell whose result a folder holds, by its SR; None where that is not told."""
+    from medloop.dicom.header import read_header  # noqa: PLC0415 (pictures need no DICOM)
+
     try:
         header = read_header(folder / "sr.dcm")
     except InputError:

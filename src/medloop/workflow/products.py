@@ -17,7 +17,6 @@ from medloop.core.errors import ServiceError
 from medloop.core.finding import Result
 from medloop.core.record import to_json, to_record
 from medloop.core.study import Case, Notice
-from medloop.files.nifti import write_nifti
 from medloop.workflow.folders import fresh_folder
 
 Rgb = UInt8[ndarray, "y x 3"]
@@ -76,6 +75,8 @@ def write_products(
         ]
         labels = result.labels
         if labels is not None and labels.grid is not None:
+            from medloop.files.nifti import write_nifti  # noqa: PLC0415 (as above)
+
             path = part / "labels.nii.gz"
             drawing.append(threads.submit(write_nifti, labels.array, labels.grid, path))
         page = makers.html(case, result, language, figures)

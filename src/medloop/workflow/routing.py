@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from medloop.core.errors import InputError, UnsuitableError
@@ -65,6 +65,12 @@ def _ask(analysis: Analysis, study: Study) -> tuple[Route | Refusal, ...]:
         Route(study, analysis, selection, analysis.name + (f"-{count}" if count > 1 else ""))
         for count, selection in enumerate(selections, start=1)
     )
+
+
+def urgency_of(answer: Route, urgency: Mapping[str, int]) -> int:
+    """Say how urgent a run is: the highest of its analysis' and its modalities' priorities."""
+    names = {answer.analysis.name, *(series.modality for series in answer.selection.series)}
+    return max((urgency[name] for name in names if name in urgency), default=0)
 
 
 def instances_of(selection: Selection) -> tuple[SopUid, ...]:
