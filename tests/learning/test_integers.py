@@ -4,7 +4,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from medloop.learning.integers import operations, quantized, ranked, restored, unpacked
+from medloop.learning.integers import (
+    aligned,
+    operations,
+    quantized,
+    ranked,
+    restored,
+    save_beside,
+    unpacked,
+)
 
 SHAPE = [1, 1, 8, 8]
 
@@ -125,3 +133,65 @@ def test_nncf_makes_integers_of_both_convolutions(small, batches):
     np.testing.assert_array_equal(
         answer(restored(whole, plain, operations(whole)), batches[0]), exact
     )
+
+
+def in_integers(weight, steps):
+    """A convolution of whole weights, as NNCF names them."""
+    nodes = [
+        helper.make_node(
+            "DequantizeLinear", ["q_output_w1_1", "scale_w1_1", "zero"], ["deq"], axis=0
+        ),
+        helper.make_node("Conv", ["image", "deq"], ["logits"], pads=[1] * 4, name="first"),
+    ]
+    weights = [
+        numpy_helper.from_array(weight, "q_output_w1_1"),
+        numpy_helper.from_array(steps, "scale_w1_1"),
+        numpy_helper.from_array(np.zeros(len(weight), np.int8), "zero"),
+    ]
+    return a_model(nodes, weights)
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """A file that stores one convolution's weight in INT8, large enough to be shared."""
+    whole = np.random.default_rng(1).integers(-127, 128, (512, 1, 3, 3)).astype(np.int8)
+    steps = np.random.default_rng(2).uniform(0.01, 0.02, 512).astype(np.float32)
+    nodes = [
+        helper.make_node("Cast", ["w1_whole"], ["w1_float"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["w1_float", "w1_steps"], ["w1"]),
+        helper.make_node("Conv", ["image", "w1"], ["logits"], pads=[1] * 4, name="first"),
+    ]
+    weights = [
+        numpy_helper.from_array(whole, "w1_whole"),
+        numpy_helper.from_array(steps.reshape(-1, 1, 1, 1), "w1_steps"),
+    ]
+    path = tmp_path / "weights.onnx"
+    path.write_bytes(a_model(nodes, weights).SerializeToString(deterministic=True))
+    return path, whole, steps
+
+
+def test_weights_that_were_rounded_a_little_otherwise_become_the_same(packed):
+    path, whole, steps = packed
+    other = whole.copy()
+    other[3, 0, 1, 1] += 1 if other[3, 0, 1, 1] < 0 else -1
+    made = aligned(in_integers(other, steps * 1.0001), path)
+    x = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    np.testing.assert_array_equal(answer(made, x), answer(in_integers(whole, steps), x))
+
+
+def test_other_weights_are_left_as_they_are(packed):
+    path, whole, steps = packed
+    other = np.roll(whole, 1, axis=0)
+    made = aligned(in_integers(other, steps), path)
+    assert made == in_integers(other, steps)
+
+
+def test_whole_numbers_stand_in_one_of_two_files(packed, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path, whole, steps = packed
+    proto, twin = in_integers(whole, steps), tmp_path / "twin.onnx"
+    save_beside(proto, path, twin)
+    assert twin.stat().st_size < whole.nbytes
+    x = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    (found,) = onnxruntime.InferenceSession(str(twin)).run(None, {"image": x})
+    np.testing.assert_allclose(found, answer(proto, x), atol=1e-5)

@@ -10,7 +10,7 @@ from medloop.core.errors import InputError
 from medloop.learning.data.description import Task
 from medloop.learning.evaluating.cases import choose
 from medloop.learning.quantize import Gate, Recorder, divided, quantize
-from medloop.models.bundle import INT8_WEIGHTS, load_bundle
+from medloop.models.bundle import INT8, WEIGHTS, load_bundle
 from medloop.models.measured import Memory
 from medloop.models.predict import FastestPredictor, open_predictor
 from tests.apps.test_label import PLAN_3D, a_bundle
@@ -67,7 +67,7 @@ def test_a_twin_that_holds_its_dice_is_kept_with_both_figures(bundle, data, tmp_
     assert (gate.passed, gate.figure, gate.in_fp32) == (True, "Dice", ())
     made = load_bundle(tmp_path / "out")
     assert made.sha256 == bundle.sha256
-    assert (made.folder / INT8_WEIGHTS).is_file()
+    assert (made.folder / INT8[WEIGHTS]).is_file()
     told = card_of(made.folder)
     assert told["precision"] == {"int8": True}
     assert told["int8"]["fp32"] == told["int8"]["int8"] == pytest.approx(1.0)
@@ -86,7 +86,7 @@ def test_a_network_that_fails_gets_no_twin_and_its_card_says_why(bundle, data, t
     gate = quantize(bundle, data, tmp_path / "out", into=in_steps(1.0, spoiled=True))
     assert not gate.passed
     made = load_bundle(tmp_path / "out")
-    assert not (made.folder / INT8_WEIGHTS).exists()
+    assert not (made.folder / INT8[WEIGHTS]).exists()
     told = card_of(made.folder)
     assert told["precision"] == {"int8": False}
     assert "Dice 1.0000 in FP32, 0." in told["int8"]["reason"]
@@ -99,7 +99,7 @@ def test_a_bundle_holds_nothing_of_the_calibration(bundle, data, tmp_path):
     new = {p.name for p in (tmp_path / "out").iterdir()} - {
         p.name for p in bundle.folder.iterdir()
     }
-    assert new == {INT8_WEIGHTS}
+    assert new == {INT8[WEIGHTS]}
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 

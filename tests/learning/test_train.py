@@ -13,6 +13,7 @@ from medloop.core.errors import InputError  # noqa: E402
 from medloop.learning.evaluate import evaluate  # noqa: E402
 from medloop.learning.grading import cumulative_logits  # noqa: E402
 from medloop.learning.tasks import open_task  # noqa: E402
+from medloop.learning.torch_predictor import TorchPredictor  # noqa: E402
 from medloop.learning.train import Milestone, Order, train  # noqa: E402
 from medloop.models.bundle import load_bundle  # noqa: E402
 from medloop.models.predict import open_predictor  # noqa: E402
@@ -83,7 +84,8 @@ def test_the_bundle_answers_as_the_network_did(made, data):
     task = open_task(a_quick_recipe("retina_grading"), data)
     network = task.network()
     network.load_state_dict(torch.load(made[0] / "work/final.pt", weights_only=True))
-    torch_logits = cumulative_logits(network, task.pictures, bundle.plan)
+    answers = TorchPredictor(network, lambda logits: {"logits": logits}, exact=True)
+    torch_logits = cumulative_logits(answers, task.pictures, bundle.plan)
     predictor = open_predictor(bundle)
     ours = [grade_canvas(predictor, c, bundle.plan)[0] for c in task.pictures.canvases]
     assert np.stack(ours) == pytest.approx(torch_logits, abs=0.1)

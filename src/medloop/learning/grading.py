@@ -14,6 +14,7 @@ from medloop.learning.datasets import Example
 from medloop.learning.losses import cumulative_targets, ordinal
 from medloop.learning.placed import placed
 from medloop.models.plan import Plan
+from medloop.models.predict import Predictor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,15 +96,13 @@ def grading_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     return ordinal(model(x).float(), y)
 
 
-@torch.no_grad()
 def cumulative_logits(
-    model: nn.Module, pictures: GradedPictures, plan: Plan
+    network: Predictor, pictures: GradedPictures, plan: Plan
 ) -> Float[ndarray, "n k"]:
     """Logits of P(grade > k), averaged over the photograph and its mirror image."""
-    model.eval()
     rows = []
     for rgb in pictures.canvases:
-        x = torch.from_numpy(to_input(rgb, mean=plan.mean, scale=plan.scale).copy())[None]
-        both = torch.cat([x, x.flip(3)]).to(memory_format=torch.channels_last)
-        rows.append(model(both).float().mean(0).cpu().numpy())
+        x = to_input(rgb, mean=plan.mean, scale=plan.scale)[None]
+        both = [np.ascontiguousarray(each) for each in (x, x[..., ::-1])]
+        rows.append(np.mean([network.run(each)["logits"][0] for each in both], axis=0))
     return np.stack(rows)

@@ -3,6 +3,7 @@
 import importlib
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -18,7 +19,12 @@ from medloop.core.errors import ServiceError
 
 _UNPACKED = ("Cast", "Mul")  # what follows a weight that is stored small
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
-_RANKED_ON = 4  # batches
+_RANKED_ON = 2  # batches
+_LOOKED_AT = 24  # batches
+_ENDS = "_whole", "_steps"  # how `export` names a weight that is stored in INT8
+_MADE_BY_NNCF = re.compile(r"q_output_(?P<name>.+)_\d+")
+_MOSTLY = 0.95
+_WORTH_SHARING = 4096  # bytes
 
 
 def unpacked(path: Path) -> onnx.ModelProto:
@@ -55,7 +61,8 @@ def quantized(
 ) -> onnx.ModelProto:
     """Quantize weights and activations to INT8, by what activations are on some batches.
 
-    Weights and activations are symmetric (NNCF's preset PERFORMANCE). `proto` is not changed.
+    Weights and activations are symmetric (NNCF's preset PERFORMANCE). Of many batches 24 are
+    looked at, spread over all. `proto` is not changed.
 
     Raises
     ------
@@ -70,17 +77,73 @@ def quantized(
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     name = copy.graph.input[0].name
+    seen = batches[:: -(-len(batches) // _LOOKED_AT)]
     with _quiet():
         nncf.set_log_level(logging.ERROR)
-        data = nncf.Dataset(list(batches), lambda batch: {name: batch})
+        data = nncf.Dataset(list(seen), lambda batch: {name: batch})
         made: onnx.ModelProto = nncf.quantize(
             copy,
             data,
             preset=nncf.QuantizationPreset.PERFORMANCE,
-            subset_size=len(batches),
+            subset_size=len(seen),
         )
     del made.metadata_props[:]
     return made
+
+
+def aligned(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """Give a quantized network the whole numbers that the FP32 file stores its weights in.
+
+    Both round to 1/127 of each output channel's largest weight, so hardly a number changes;
+    but then they are the same bytes, which need be kept once (`save_beside`).
+    """
+    stored = {w.name: numpy_helper.to_array(w) for w in onnx.load(str(path)).graph.initializer}
+    out = onnx.ModelProto()
+    out.CopyFrom(proto)
+    held = {weight.name: weight for weight in out.graph.initializer}
+    for node in out.graph.node:
+        if node.op_type != _DEQUANTIZE or node.input[0] not in held:
+            continue
+        made = _MADE_BY_NNCF.fullmatch(node.input[0])
+        whole, steps = (stored.get(f"{made['name']}{end}" if made else "") for end in _ENDS)
+        mine = numpy_helper.to_array(held[node.input[0]])
+        if whole is None or steps is None or not _is_same(mine, whole):
+            continue
+        for given, array in ((node.input[0], whole), (node.input[1], steps.ravel())):
+            held[given].CopyFrom(numpy_helper.from_array(array, given))
+    return out
+
+
+def save_beside(proto: onnx.ModelProto, beside: Path, path: Path) -> None:
+    """Write a network; whole numbers that the file `beside` has, too, stay there alone.
+
+    They are ONNX external data: the name of that file, offset and length. Both files must be in
+    one folder.
+    """
+    out = onnx.ModelProto()
+    out.CopyFrom(proto)
+    there = beside.read_bytes()
+    for weight in out.graph.initializer:
+        if weight.data_type != onnx.TensorProto.INT8:
+            continue
+        raw = numpy_helper.to_array(weight).tobytes()
+        offset = there.find(raw) if len(raw) >= _WORTH_SHARING else -1
+        if offset >= 0:
+            weight.ClearField("raw_data")
+            weight.ClearField("int32_data")
+            weight.data_location = onnx.TensorProto.EXTERNAL
+            for key, value in (
+                ("location", beside.name),
+                ("offset", offset),
+                ("length", len(raw)),
+            ):
+                weight.external_data.add(key=key, value=str(value))
+    path.write_bytes(out.SerializeToString(deterministic=True))
+
+
+def _is_same(one: ndarray, other: ndarray) -> bool:
+    """Whether two arrays are the same weights but for a few that were rounded otherwise."""
+    return one.shape == other.shape and float((one == other).mean()) > _MOSTLY
 
 
 def operations(proto: onnx.ModelProto) -> tuple[str, ...]:

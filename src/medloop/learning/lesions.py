@@ -15,6 +15,7 @@ from medloop.learning.datasets import Example
 from medloop.learning.losses import rare_regions
 from medloop.learning.placed import placed, placed_bits
 from medloop.models.plan import Plan
+from medloop.models.predict import Predictor
 
 _WHOLE = 0.95  # resolution that is not worth a resampling
 
@@ -141,12 +142,9 @@ def lesion_loss(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     return rare_regions(model(x).float(), y)
 
 
-@torch.no_grad()
 def probabilities(
-    model: nn.Module, rgb: UInt8[ndarray, "v u 3"], plan: Plan
+    network: Predictor, rgb: UInt8[ndarray, "v u 3"], plan: Plan
 ) -> Float[ndarray, "c v u"]:
     """Probability of each class and pixel of one canvas."""
-    model.eval()
-    x = torch.from_numpy(to_input(rgb, mean=plan.mean, scale=plan.scale).copy())[None]
-    x = x.to(memory_format=torch.channels_last)
-    return torch.sigmoid(model(x).float())[0].cpu().numpy()
+    x = to_input(rgb, mean=plan.mean, scale=plan.scale)[None]
+    return np.asarray(network.run(np.ascontiguousarray(x))["probability"][0])

@@ -48,6 +48,7 @@ class Order:
     planned: AnyPlanned | None = None  # the data the recipe is for
     start: Start = field(default_factory=Start)  # other weights; what of them moves
     tensorboard: bool = False  # events beside the curves, in ``out/work/tensorboard``
+    int8: bool = False  # give the bundle INT8 twins where its main figure holds
     ranks: Ranks = field(default_factory=Ranks)  # which of several processes this is
 
 

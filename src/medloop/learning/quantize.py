@@ -11,9 +11,8 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnx
@@ -27,62 +26,15 @@ from medloop.learning.evaluating import classification as classes
 from medloop.learning.evaluating import detection as objects
 from medloop.learning.evaluating import segmentation as voxels
 from medloop.learning.evaluating.cases import Chosen, Count, choose, match_classes
-from medloop.learning.integers import operations, quantized, ranked, restored, unpacked
-from medloop.models.bundle import CARD, INT8_WEIGHTS, Bundle, load_bundle, seal
+from medloop.learning.gate import MOST_CASES, SHARES, Gate, Recorder, Rounding, with_verdict
+from medloop.learning.integers import aligned, quantized, save_beside, unpacked
+from medloop.models.bundle import CARD, INT8, WEIGHTS, Bundle, load_bundle, seal
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.detection_plan import DetectionPlan
 from medloop.models.engines import Precision, Predictor
 from medloop.models.predict import open_predictor, open_weights
 
 Quantizer = Callable[[onnx.ModelProto, Sequence[Float32[ndarray, "b c *s"]]], onnx.ModelProto]
-MOST_LOST: Final = 0.005  # half a point
-_MOST_CASES: Final = 32  # to calibrate on
-_MOST_BYTES: Final = 256 * 2**20  # of batches kept meanwhile
-_SHARES: Final = (0, 1 / 8, 1 / 4, 1 / 2)  # of operations in FP32, round by round
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What the twin was judged by: the figure in FP32 and in INT8, and what stayed in FP32."""
-
-    figure: str
-    fp32: float
-    int8: float
-    in_fp32: tuple[str, ...]
-    operations: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether the figure fell by half a point at most."""
-        return self.fp32 - self.int8 <= MOST_LOST + 1e-12
-
-    @property
-    def reason(self) -> str:
-        """Say in one line what was found."""
-        fell = f"{self.figure} {self.fp32:.4f} in FP32, {self.int8:.4f} in INT8"
-        kept = f"{len(self.in_fp32)} of {self.operations} operations in FP32"
-        return f"{fell} with {kept}; it may fall by {MOST_LOST}"
-
-
-@dataclass(slots=True, eq=False)
-class Recorder:
-    """Lets a network answer and keeps what it was asked, spread over all, up to some bytes."""
-
-    network: Predictor
-    most_bytes: int = _MOST_BYTES
-    kept: list[Float32[ndarray, "b c *s"]] = field(default_factory=list)
-    _every: int = 1
-    _asked: int = 0
-
-    def run(self, x: Float32[ndarray, "b c *s"], /) -> Mapping[str, ndarray]:
-        """Answer; of what would be too much, every second batch is forgotten."""
-        if self._asked % self._every == 0:
-            self.kept.append(x.copy())
-            if len(self.kept) > 1 and sum(each.nbytes for each in self.kept) > self.most_bytes:
-                del self.kept[1::2]
-                self._every *= 2
-        self._asked += 1
-        return self.network.run(x)
 
 
 def quantize(
@@ -116,13 +68,20 @@ def quantize(
     _ask(bundle, recorder, calibrating, report)
     fp32 = main_figure(bundle, exact, judged, report)
     with tempfile.TemporaryDirectory() as scratch:
-        twin = Path(scratch) / INT8_WEIGHTS
+        twin = Path(scratch) / INT8[WEIGHTS]
         reference = unpacked(bundle.weights)
-        networks = _Networks(reference, into(reference, recorder.kept), recorder.kept)
-        gate = _best(networks, bundle, (fp32, judged), twin, report)
+        whole = aligned(into(reference, recorder.kept), bundle.weights)
+        rounding = Rounding(reference, whole, recorder.kept)
+        gate = _best(rounding, bundle, (fp32, judged), twin, report)
         counts = {"calibrated_on": len(calibrating.cases), "measured_on": len(judged.cases)}
-        about = {"data": every.dataset.name, "split": split or "every second patient", **counts}
-        _write(bundle, out, twin if gate.passed else None, _entry(gate, about))
+        about = {
+            "in_fp32": list(gate.in_fp32),
+            "data": every.dataset.name,
+            "split": split or "every second patient",
+            **counts,
+        }
+        card = with_verdict(bundle.card, gate, about)
+        _write(bundle, out, twin if gate.passed else None, card)
     return gate
 
 
@@ -145,7 +104,7 @@ def divided(every: Chosen, measured: Chosen | None = None) -> tuple[Chosen, Chos
             f"{every.dataset.name}: calibrating and measuring need different patients,"
             f" found {len(patients)} in all and {len(held)} to measure"
         )
-    step = math.ceil(len(outside) / _MOST_CASES)
+    step = math.ceil(len(outside) / MOST_CASES)
     judged = measured if measured is not None else every.without(outside)
     taken = set(outside[::step])
     return every.without([n for n in range(len(every.cases)) if n not in taken]), judged
@@ -207,17 +166,8 @@ def _task(bundle: Bundle) -> Labels:
     return Labels.SEGMENTATION
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Networks:
-    """A network in FP32 and in INT8, and the batches that it was calibrated on."""
-
-    reference: onnx.ModelProto
-    whole: onnx.ModelProto
-    batches: Sequence[Float32[ndarray, "b c *s"]]
-
-
 def _best(
-    networks: _Networks,
+    rounding: Rounding,
     bundle: Bundle,
     judged: tuple[tuple[str, float], Chosen],
     twin: Path,
@@ -225,38 +175,19 @@ def _best(
 ) -> Gate:
     """Write the twin with as few operations in FP32 as pass the gate, or the last one tried."""
     (name, fp32), chosen = judged
-    reference, whole = networks.reference, networks.whole
-    every = operations(whole)
-    order: tuple[str, ...] = ()
-    gate = Gate(name, fp32, -math.inf, (), len(every))
-    for share in _SHARES:
-        if share and not order:
-            order = ranked(whole, reference, networks.batches)
-        kept = order[: math.ceil(share * len(every))]
-        onnx.save(restored(whole, reference, kept), str(twin))
+    every = len(rounding.operations())
+    gate = Gate(name, fp32, -math.inf, (), every)
+    for share in SHARES:
+        onnx.save(rounding.with_spared(share), str(twin))
         network = open_weights(twin, precision=Precision.INT8)
         _, int8 = main_figure(bundle, network, chosen, report)
-        gate = Gate(name, fp32, int8, kept, len(every))
+        gate = Gate(name, fp32, int8, rounding.spared(share), every)
         if gate.passed:
             break
     return gate
 
 
-def _entry(gate: Gate, about: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {
-        "passed": gate.passed,
-        "figure": gate.figure,
-        "fp32": round(gate.fp32, 6),
-        "int8": round(gate.int8, 6),
-        "most_lost": MOST_LOST,
-        "operations": gate.operations,
-        "in_fp32": list(gate.in_fp32),
-        "reason": gate.reason,
-        **about,
-    }
-
-
-def _write(bundle: Bundle, out: Path, twin: Path | None, entry: Mapping[str, Any]) -> None:
+def _write(bundle: Bundle, out: Path, twin: Path | None, card: Mapping[str, Any]) -> None:
     """Copy a bundle under a hidden name, add twin and card, and rename it."""
     import tomli_w  # noqa: PLC0415 (only for cards)
 
@@ -264,11 +195,9 @@ def _write(bundle: Bundle, out: Path, twin: Path | None, entry: Mapping[str, Any
     try:
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(bundle.folder, part)
-        (part / INT8_WEIGHTS).unlink(missing_ok=True)
+        (part / INT8[WEIGHTS]).unlink(missing_ok=True)
         if twin is not None:
-            shutil.copyfile(twin, part / INT8_WEIGHTS)
-        precision = {**bundle.card.get("precision", {}), "int8": twin is not None}
-        card = {**bundle.card, "precision": precision, "int8": dict(entry)}
+            save_beside(onnx.load(str(twin)), part / WEIGHTS, part / INT8[WEIGHTS])
         (part / CARD).write_text(tomli_w.dumps(card), encoding="utf-8")
         seal(part)
         load_bundle(part)

@@ -27,7 +27,7 @@ from medloop.learning.order import (
 from medloop.learning.second import Second
 from medloop.learning.start import asked, begin, in_words, told
 from medloop.learning.whole import write_text
-from medloop.models.bundle import ADAPTER, CARD, FOREST, NETWORK, PLAN, WEIGHTS, seal
+from medloop.models.bundle import ADAPTER, CARD, FOREST, INT8, NETWORK, PLAN, WEIGHTS, seal
 from medloop.models.plan import Plan
 
 _USUAL_FOLDS = 5
@@ -37,6 +37,8 @@ def make_bundle(order: Order, task: LearningTask, second: Second | None, cases: 
     """Calibrate on out-of-fold predictions, export, and write the card."""
     recipe, out = order.recipe, order.out
     members = _members(order, task)
+    for twin in INT8.values():  # of other weights
+        (out / twin).unlink(missing_ok=True)
     done = sorted((out / "folds").glob("fold*.json"))
     predictions = [json.loads(path.read_text(encoding="utf-8")) for path in done]
     plan, figures = task.judge(predictions, np.random.default_rng(order.seed))

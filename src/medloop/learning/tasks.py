@@ -32,8 +32,11 @@ from medloop.learning.folds import stratified_folds
 from medloop.learning.loop import Batches
 from medloop.learning.placed import placed
 from medloop.learning.recipes import Recipe
+from medloop.learning.torch_predictor import TorchPredictor
+from medloop.models.bundle import WEIGHTS
 from medloop.models.nets import EfficientNetLite, GradingNet, LiteUNet
 from medloop.models.plan import Plan, Task
+from medloop.models.predict import Networks, Predictor
 from medloop.models.retina import joined
 
 CHOSEN_ON_THE_SAME = (
@@ -74,6 +77,7 @@ class GradingTask:
     pictures: grading.GradedPictures
     unit: str = "photograph"
     caveat: str = CHOSEN_ON_THE_SAME
+    main: str = "ICDR quadratic-weighted kappa"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -123,8 +127,12 @@ class GradingTask:
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Predict held-out cases."""
+        return self.answer({WEIGHTS: TorchPredictor(network, _logits, exact=True)}, chosen)
+
+    def answer(self, networks: Networks, chosen: Int[ndarray, " n"]) -> Predictions:
+        """Predict cases by a network that is ready to run."""
         held_out = self.pictures.take(chosen.tolist())
-        logits = grading.cumulative_logits(network, held_out, self.recipe.plan)
+        logits = grading.cumulative_logits(networks[WEIGHTS], held_out, self.recipe.plan)
         return {
             "name": [self.examples[n].name for n in chosen],
             "truth": [list(self.examples[n].grades) for n in chosen],
@@ -186,6 +194,7 @@ class LesionTask:
     healthy_fold: tuple[int, ...] = ()  # the fold of each healthy photograph
     unit: str = "photograph"
     caveat: str = CHOSEN_ON_THE_SAME
+    main: str = " area under precision-recall"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -241,7 +250,7 @@ class LesionTask:
         """Return the loss of one batch."""
         return lesions.lesion_loss(model, batch)
 
-    def healthy_tops(self, network: nn.Module, fold: int) -> list[list[float]]:
+    def healthy_tops(self, network: Predictor, fold: int) -> list[list[float]]:
         """Highest probability of each class on each healthy photograph of a held-out fold."""
         held_out = [
             e for e, f in zip(self.healthy, self.healthy_fold, strict=True) if f == fold
@@ -255,7 +264,11 @@ class LesionTask:
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Predict held-out cases; of each picture and class, scores are counted by truth."""
-        plan = self.recipe.plan
+        return self.answer({WEIGHTS: TorchPredictor(network, _shares, exact=True)}, chosen)
+
+    def answer(self, networks: Networks, chosen: Int[ndarray, " n"]) -> Predictions:
+        """Predict cases of one fold by a network that is ready to run."""
+        plan, network = self.recipe.plan, networks[WEIGHTS]
         positives, negatives = [], []
         for n in chosen:
             scores = lesions.probabilities(network, self.pictures.canvases[n], plan)
@@ -311,6 +324,14 @@ class LesionTask:
         """Write the mean of the networks as ONNX."""
         networks = [m for m in members if isinstance(m, LiteUNet)]
         export_onnx(LesionEnsemble(networks), path, outputs=("probability",))
+
+
+def _logits(logits: Tensor) -> Mapping[str, Tensor]:
+    return {"logits": logits.float()}
+
+
+def _shares(logits: Tensor) -> Mapping[str, Tensor]:
+    return {"probability": torch.sigmoid(logits.float())}
 
 
 def open_task(recipe: Recipe, data: Path) -> GradingTask | LesionTask:

@@ -42,6 +42,7 @@ from medloop.learning.segmentation.opening import Planned, open_segmentation
 from medloop.learning.shipping import make_bundle
 from medloop.learning.start import begin, finish, settle_norms
 from medloop.learning.tasks import GradingTask, open_task
+from medloop.learning.twins import add_twins
 from medloop.learning.watch import apart, mean_loss
 from medloop.learning.whole import write_text
 
@@ -119,6 +120,8 @@ def train(
             return None
         if ranks.is_first:
             make_bundle(order, task, second, len(fold_of))
+            if order.int8:
+                add_twins(order, task, second, tell=tell)
         return order.out
 
 

@@ -1,9 +1,11 @@
 """A bundle: a folder with everything needed to run one trained network, and to trust it.
 
 ``card.toml`` (what it is for, how it was made, how good it is), ``plan.json``, the weights in
-``weights.onnx``, ``forest.onnx`` where trees read another bundle's maps, and ``hashes.json``
-(SHA-256 of each of them, checked on every load). Training leaves what another training may
-start from: ``network.safetensors``, and ``adapter.safetensors`` where only adapters moved.
+``weights.onnx``, ``weights.int8.onnx`` where accuracy holds in INT8 (it refers to whole numbers
+in ``weights.onnx``), ``forest.onnx`` where trees read another bundle's maps, and
+``hashes.json`` (SHA-256 of each of them, checked on every load). Training leaves what another
+training may start from: ``network.safetensors``, and ``adapter.safetensors`` where only
+adapters moved.
 """
 
 import hashlib
@@ -24,9 +26,9 @@ from medloop.models.plan import Plan, Task, plan_from_json
 from medloop.models.segmentation_plan import SegmentationPlan, segmentation_plan_from
 
 CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
-INT8_WEIGHTS = "weights.int8.onnx"
 FOREST = "forest.onnx"
 SCREEN = "screen.onnx"  # the first of two networks that look for nodules
+INT8 = {WEIGHTS: "weights.int8.onnx", SCREEN: "screen.int8.onnx"}  # twins, where they are
 NETWORK, ADAPTER = "network.safetensors", "adapter.safetensors"  # for whoever trains on
 AnyPlan = Plan | SegmentationPlan | ClassificationPlan | DetectionPlan | NodulePlan
 
@@ -86,6 +88,11 @@ class Bundle:
             raise InputError(f"bundle {self.name} is for {self.plan.task}, not {Task.NODULES}")
         return self.plan
 
+    def twin(self, network: Path) -> Path | None:
+        """INT8 weights of one of the bundle's networks; None where it has none."""
+        path = network.with_name(INT8.get(network.name, network.name))
+        return path if path != network and path.is_file() else None
+
     @property
     def screen(self) -> Path:
         """Weights of the first of two networks that look for nodules, ONNX.
@@ -118,6 +125,14 @@ class Bundle:
 def shipped_bundles() -> tuple[str, ...]:
     """Names of the bundles that come with the package."""
     return tuple(sorted(p.name for p in _shipped().iterdir() if (p / CARD).is_file()))
+
+
+def shipped_weights(name: str) -> frozenset[str]:
+    """SHA-256 of what is in the shipped bundle of a name; empty if there is none."""
+    path = _shipped() / name / HASHES
+    if not path.is_file():
+        return frozenset()
+    return frozenset(json.loads(path.read_text(encoding="utf-8")).values())
 
 
 def load_bundle(source: str | Path) -> Bundle:
@@ -183,7 +198,7 @@ def verify(folder: Path) -> None:
 
 def seal(folder: Path) -> None:
     """Write ``hashes.json`` over the files a bundle has now."""
-    known = (CARD, PLAN, WEIGHTS, INT8_WEIGHTS, FOREST, SCREEN, NETWORK, ADAPTER)
+    known = (CARD, PLAN, WEIGHTS, SCREEN, *INT8.values(), FOREST, NETWORK, ADAPTER)
     names = [name for name in known if (folder / name).is_file()]
     digests = {name: sha256_of(folder / name) for name in names}
     (folder / HASHES).write_text(json.dumps(digests, indent=2) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+
+from medloop.models.bundle import sha256_of
+from medloop.models.compiled import Compiled
 
 _KEPT_SHAPES: Final = 4  # compiled networks kept, one an input size
 _BF16_FLAGS: Final = {"amx_bf16", "avx512_bf16"}
@@ -78,7 +82,7 @@ def providers_of(available: list[str]) -> list[tuple[str, dict[str, str]]]:
 
 @dataclass(slots=True, eq=False)
 class OpenVinoPredictor:
-    """OpenVINO on the CPU, compiled for each input size it meets.
+    """OpenVINO on the CPU, compiled for each input size it meets; `kept` holds what once was.
 
     `precision` is FP32 or BF16, or INT8 where `path` is a quantized network: what of it is not
     quantized computes in FP32.
@@ -86,6 +90,7 @@ class OpenVinoPredictor:
 
     path: Path
     precision: Precision = Precision.FP32
+    kept: Compiled | None = None
     _compiled: dict[tuple[int, ...], Any] = field(default_factory=dict)  # ov.CompiledModel
 
     def run(self, x: Float[ndarray, "b c *s"]) -> Mapping[str, ndarray]:
@@ -100,15 +105,29 @@ class OpenVinoPredictor:
         import openvino as ov  # noqa: PLC0415 (half a second that other commands need not pay)
 
         core = ov.Core()
-        model = core.read_model(self.path)
-        model.reshape(list(shape))
         hint = "bf16" if self.precision is Precision.BF16 else "f32"
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
-        compiled = core.compile_model(model, "CPU", settings)
+        key = self._key(shape, settings) if self.kept else ()
+        compiled = None
+        if self.kept and (network := self.kept.load(*key)):
+            with suppress(RuntimeError):  # what OpenVINO raises of a network it cannot use
+                compiled = core.import_model(network, "CPU", settings)
+        if compiled is None:
+            model = core.read_model(self.path)
+            model.reshape(list(shape))
+            compiled = core.compile_model(model, "CPU", settings)
+            if self.kept:
+                self.kept.keep(compiled.export_model().getvalue(), *key)
         while len(self._compiled) >= _KEPT_SHAPES:
             self._compiled.pop(next(iter(self._compiled)))
         self._compiled[shape] = compiled
         return compiled
+
+    def _key(self, shape: tuple[int, ...], settings: Mapping[str, str]) -> tuple[object, ...]:
+        """Name all that a compiled network depends on; a twin's numbers stand beside it."""
+        files = (self.path, *sorted(self.path.parent.glob("*.onnx")))
+        weights = tuple(sha256_of(file) for file in files)
+        return weights, shape, sorted(settings.items()), Machine.here(), sorted(_processor()[1])
 
 
 @dataclass(slots=True, eq=False)

@@ -16,7 +16,8 @@ from numpy import ndarray
 
 from medloop.core.errors import InputError
 from medloop.core.finding import Weights
-from medloop.models.bundle import INT8_WEIGHTS, Bundle, sha256_of
+from medloop.models.bundle import Bundle, sha256_of
+from medloop.models.compiled import Compiled
 from medloop.models.engines import (
     Machine,
     OnnxRuntimePredictor,
@@ -30,6 +31,7 @@ from medloop.models.plan import Plan
 
 __all__ = [
     "FastestPredictor",
+    "Networks",
     "OnnxRuntimePredictor",
     "OpenVinoPredictor",
     "Precision",
@@ -41,6 +43,7 @@ __all__ = [
     "open_weights",
 ]
 
+Networks = Mapping[str, Predictor]  # of a bundle, by the file that holds each one's weights
 _WORTH: Final = 8  # batches
 
 
@@ -54,7 +57,8 @@ def open_predictor(
 ) -> Predictor:
     """Load a bundle's weights into an engine, ``"openvino"`` or ``"onnxruntime"``.
 
-    ``auto`` measures, and remembers in `memory`; without one it is FP32. `weights` names
+    ``auto`` measures, and remembers in `memory`; without one it is FP32. Beside the memory's
+    file stands a folder of networks that OpenVINO has compiled. `weights` names
     another network of the bundle than its first (what screens for nodules).
 
     Raises
@@ -64,20 +68,21 @@ def open_predictor(
         engine does not compute in it.
     """
     path, wanted = weights or bundle.weights, Precision(precision)
-    twin = bundle.folder / INT8_WEIGHTS if weights is None else None
-    if wanted is Precision.INT8 and weights is None:
-        if twin is None or not twin.is_file():
+    twin = bundle.twin(path)
+    kept = Compiled(memory.path.with_name("compiled")) if memory else None
+    if wanted is Precision.INT8:
+        if twin is None:
             raise InputError(f"bundle {bundle.name} has no INT8 weights; use --precision fp32")
-        return open_weights(twin, engine=engine, precision=wanted)
+        return open_weights(twin, engine=engine, precision=wanted, kept=kept)
     if wanted is Precision.BF16:
         _require_bf16(engine)
-        return open_weights(path, engine=engine, precision=wanted)
+        return open_weights(path, engine=engine, precision=wanted, kept=kept)
     if wanted is not Precision.AUTO or memory is None or engine != "auto":
-        return open_weights(path, engine=engine)
+        return open_weights(path, engine=engine, kept=kept)
     machine = Machine.here()
-    networks = _networks(bundle, path, twin, machine)
+    networks = _networks(bundle, path, twin, machine, kept)
     if len(networks) == 1:
-        return open_weights(path, engine=engine)
+        return open_weights(path, engine=engine, kept=kept)
     sha256 = bundle.sha256 if weights is None else sha256_of(path)
     if twin is not None and Precision.INT8 in networks:
         sha256 += f"+{sha256_of(twin)}"
@@ -87,15 +92,20 @@ def open_predictor(
 
 
 def open_weights(
-    path: Path, *, engine: str = "auto", precision: Precision = Precision.FP32
+    path: Path,
+    *,
+    engine: str = "auto",
+    precision: Precision = Precision.FP32,
+    kept: Compiled | None = None,
 ) -> Predictor:
     """Load an ONNX file into an engine, ``"openvino"`` or ``"onnxruntime"``.
 
-    `precision` must be what the file holds (INT8, or FP32), or BF16 on OpenVINO.
+    `precision` must be what the file holds (INT8, or FP32), or BF16 on OpenVINO, whose compiled
+    networks are kept in `kept`.
     """
     engine = engine_here() if engine == "auto" else engine
     if engine == "openvino":
-        return OpenVinoPredictor(path, precision)
+        return OpenVinoPredictor(path, precision, kept)
     return OnnxRuntimePredictor(path, precision)
 
 
@@ -178,17 +188,18 @@ def answered(identity: Weights, predictor: Predictor) -> Weights:
 
 
 def _networks(
-    bundle: Bundle, path: Path, twin: Path | None, machine: Machine
+    bundle: Bundle, path: Path, twin: Path | None, machine: Machine, kept: Compiled | None
 ) -> Mapping[Precision, Callable[[], Predictor]]:
     """Ways to open a bundle that ``auto`` may choose from."""
-    networks: dict[Precision, Callable[[], Predictor]] = {
-        Precision.FP32: partial(open_weights, path)
-    }
+    files = {Precision.FP32: path}
     if machine.has_bf16 and _may_round(bundle):
-        networks[Precision.BF16] = partial(open_weights, path, precision=Precision.BF16)
-    if twin is not None and twin.is_file() and _says(bundle, "int8"):
-        networks[Precision.INT8] = partial(open_weights, twin, precision=Precision.INT8)
-    return networks
+        files[Precision.BF16] = path
+    if twin is not None and _says(bundle, "int8"):
+        files[Precision.INT8] = twin
+    return {
+        precision: partial(open_weights, file, precision=precision, kept=kept)
+        for precision, file in files.items()
+    }
 
 
 def _may_round(bundle: Bundle) -> bool:

@@ -360,3 +360,21 @@ def test_openkbps_organs_are_bits_and_its_targets_are_left_out(tmp_path):
     assert mask[1, 1, 2] == 7  # the later of two
     assert np.count_nonzero(mask) == 2
     assert check(found) == ()
+
+
+def test_whom_cases_show_is_read_where_the_data_say_so(tmp_path):
+    root = an_nnunet(tmp_path)
+    header = nnunet_header() | {"patients": {"case0": "p1", "case2": "p1"}}
+    save_json(header, root / "dataset.json")
+    assert [case.patient for case in open_dataset(root).cases] == ["p1", "case1", "p1"]
+
+
+def test_lunas_table_may_say_whom_series_show(tmp_path):
+    for name in ("a", "b", "c"):
+        save_nifti(noise(0), tmp_path / f"{name}.nii.gz")
+    lines = ["seriesuid,coordX,coordY,coordZ,diameter_mm,class,patient"]
+    lines += ["a,1,2,3,4,Nodule,p1", "b,0,0,0,0,0,p1", "c,1,2,3,4,Nodule,p2"]
+    (tmp_path / "annotations.csv").write_text("\n".join(lines), encoding="utf-8")
+    found = open_dataset(tmp_path)
+    assert [case.patient for case in found.cases] == ["p1", "p1", "p2"]
+    assert [len(case.label.balls) for case in found.cases] == [1, 0, 1]

@@ -123,6 +123,7 @@ def test_a_network_and_its_weights_answer_as_in_monai(tmp_path):
     assert (plan.patch, plan.spacing_mm) == ((16, 12, 8), (2.0, 1.0, 1.5))
     assert plan.intensities == (Intensity(-57.0, 164.0, -57.0, 221.0),)
     assert plan.classes == ("liver", "spleen")
+    assert (plan.overlap, plan.spread) == (0.5, False)
     assert bundle.version == "0.3.1"
     assert "nothing was measured" in bundle.card["evaluation"]["how"]
 

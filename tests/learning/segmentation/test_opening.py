@@ -1,5 +1,7 @@
 """What a named recipe knows of its data beforehand."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -59,3 +61,23 @@ def test_other_classes_than_the_recipes_are_refused(tmp_path):
         nib.save(nib.Nifti1Image(one, labels.affine), path)
     with pytest.raises(InputError, match="is for channels T1 and classes anterior, posterior"):
         plan_segmentation("hippocampus", root, {})
+
+
+def test_a_side_that_was_not_drawn_is_the_other_one_in_a_mirror_image(tmp_path):
+    settings = {"of_folds": "2", "mirror": "2", "batch": "1", "steps": "30"}
+    planned = plan_segmentation("hippocampus", some_volumes(tmp_path), settings)
+    batches, _ = open_segmentation(planned, tmp_path / "work").batches(np.arange(1))
+    case = batches.cases[0]
+    one_side = np.where(case.labels == 2, 0, case.labels)
+    alone = replace(case, labels=one_side, places={1: case.places[1]})
+    sided = replace(
+        batches,
+        cases=(alone,),
+        plan=replace(batches.plan, exchanged=((1, 2),)),
+        is_partial=True,
+    )
+    seen = set()
+    for _, labels, known in sided(np.random.default_rng(0)):
+        seen.add(tuple(known[0].tolist()))
+        assert known[0][labels[labels > 0].unique().long()].all()
+    assert seen == {(True, True, False), (True, False, True)}

@@ -23,6 +23,7 @@ from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.classify import probabilities_of
 
 _DRAWS = 1000
+_KAPPA = "quadratic-weighted kappa"
 _COLDEST, _HOTTEST = 0.25, 4.0
 
 
@@ -70,9 +71,9 @@ def classification_figures(
             ]
         )
 
-    kappa = "quadratic-weighted kappa" if plan.ordinal else "Cohen's kappa"
+    kappa = _KAPPA if plan.ordinal else "Cohen's kappa"
     names = ("accuracy", "balanced accuracy", kappa, "expected calibration error")
-    area = "AUC" if classes == 2 else "macro AUC (one class against the rest)"
+    area = _area(classes)
     found = intervals_95(measured, cases=len(truth), rng=rng, draws=_DRAWS)
     figures = [
         Figure(name, float(value), float(low), float(high), len(truth))
@@ -84,6 +85,15 @@ def classification_figures(
         hits, whole = int(((truth == c) & (given == c)).sum()), int((truth == c).sum())
         figures.append(Figure(f"recall of {name}", *share_95(hits, whole), whole))
     return figures
+
+
+def main_figure(plan: ClassificationPlan) -> str:
+    """Name the figure that tells most: of grades the kappa, else the AUC."""
+    return _KAPPA if plan.ordinal else _area(len(plan.classes))
+
+
+def _area(classes: int) -> str:
+    return "AUC" if classes == 2 else "macro AUC (one class against the rest)"
 
 
 def pooled(

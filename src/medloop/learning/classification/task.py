@@ -15,6 +15,7 @@ from medloop.learning.classification.batches import ImageBatches, Images
 from medloop.learning.classification.figures import (
     best_temperature,
     classification_figures,
+    main_figure,
     pooled,
 )
 from medloop.learning.classification.planning import in_words
@@ -28,9 +29,11 @@ from medloop.learning.opening import names_of, purpose_for, require_folds
 from medloop.learning.tasks import imagenet
 from medloop.learning.torch_predictor import TorchPredictor
 from medloop.models.architecture import Kind
+from medloop.models.bundle import WEIGHTS
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.classify import logits_of
 from medloop.models.networks.build import build, load_imagenet
+from medloop.models.predict import Networks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +52,11 @@ class ClassificationTask:
         " on the same predictions: it enters the calibration error and, of grades, slightly the"
         " rest"
     )
+
+    @property
+    def main(self) -> str:
+        """Name of the figure that tells most."""
+        return main_figure(self.recipe.plan)
 
     @property
     def purpose(self) -> Purpose:
@@ -105,7 +113,11 @@ class ClassificationTask:
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Predict held-out cases."""
-        predictor, plan = TorchPredictor(network, _answers, exact=True), self.recipe.plan
+        return self.answer({WEIGHTS: TorchPredictor(network, _answers, exact=True)}, chosen)
+
+    def answer(self, networks: Networks, chosen: Int[ndarray, " n"]) -> Predictions:
+        """Predict cases by a network that is ready to run."""
+        predictor, plan = networks[WEIGHTS], self.recipe.plan
         logits = [logits_of(predictor, self.images[n].astype(np.float32), plan) for n in chosen]
         return {
             "name": [self.names[n] for n in chosen],

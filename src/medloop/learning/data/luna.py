@@ -1,6 +1,7 @@
 """LUNA16's table (Setio 2017): centers in LPS mm and diameters of nodules in chest CT."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from medloop.core.errors import InputError
@@ -26,7 +27,7 @@ def read_luna(table: Path, root: Path) -> Dataset:
     Images lie anywhere below `root`: a volume named by its series UID, or a DICOM series with
     that UID. Folders whose name starts with ``seg`` are LUNA's lung masks and not looked at.
     Those without a line in the table have no object; a class of 0 is no object either, as in
-    LUNA's candidates.
+    LUNA's candidates. A column ``patient``, if there, says whom a series shows.
 
     Raises
     ------
@@ -40,7 +41,11 @@ def read_luna(table: Path, root: Path) -> Dataset:
     names = sorted({row["class"] for row in rows if "class" in row} - {"0"})
     values = {name: n for n, name in enumerate(names or ["nodule"], start=1)}
     balls = _balls(rows, values, table)
-    cases = _volumes(root, balls, table) or _series(root, balls, table)
+    whose = {row["seriesuid"]: row["patient"] for row in rows if row.get("patient")}
+    cases = tuple(
+        replace(case, patient=whose.get(case.name, case.patient))
+        for case in _volumes(root, balls, table) or _series(root, balls, table)
+    )
     if not cases:
         raise InputError(f"no image of the {len(balls)} series in {table.name} is there")
     there = {case.name for case in cases} | {_uid_of(case) for case in cases}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,7 @@ Found = dict[str, dict[int, Path]]
 def read_nnunet(root: Path) -> Dataset:
     """Read ``imagesTr``, ``labelsTr`` and, if there, ``imagesTs`` as `dataset.json` tells.
 
+    ``"patients": {case: patient}``, which nnU-Net itself passes over, says whom cases show.
     Cases whose images or mask are missing are listed nevertheless; `check` names them.
 
     Raises
@@ -50,6 +52,8 @@ def read_nnunet(root: Path) -> Dataset:
     if not cases:
         raise InputError(f"imagesTr holds no CASE_0000{ending}")
     cases += _cases(root / "imagesTs", ending, len(channels), {})
+    patients = header.get("patients")
+    whose = patients if isinstance(patients, Mapping) else {}
     return Dataset(
         name=str(header.get("name", root.name)),
         layout=f"nnU-Net raw data, version {2 if second else 1}",
@@ -57,7 +61,9 @@ def read_nnunet(root: Path) -> Dataset:
         task=Task.SEGMENTATION,
         channels=channels,
         classes=classes,
-        cases=tuple(cases),
+        cases=tuple(
+            replace(case, patient=str(whose.get(case.name, case.patient))) for case in cases
+        ),
         ignored=ignored,
         remarks=fewer_than_stated(header, cases)
         + masks_alone(root / "labelsTr", _masks_of(cases)),

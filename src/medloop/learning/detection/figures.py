@@ -49,6 +49,12 @@ def detection_figures(
     return figures
 
 
+def main_figure(plan: DetectionPlan) -> str:
+    """How the names of the figures end that tell most."""
+    in_space = plan.frame != PICTURES
+    return "sensitivity at 1 false marks per scan" if in_space else _title(plan)
+
+
 def best_threshold(plan: DetectionPlan, predictions: Sequence[Predictions]) -> float:
     """Score at which all classes' marks have the best F1; the plan's if nothing was found.
 

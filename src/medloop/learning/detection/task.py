@@ -15,7 +15,11 @@ from medloop.evaluation.bootstrap import Figure
 from medloop.learning.card import PURPOSES, Purpose
 from medloop.learning.data.description import CaseSource, Dataset
 from medloop.learning.detection.batches import BoxBatches, PreparedCase
-from medloop.learning.detection.figures import best_threshold, detection_figures
+from medloop.learning.detection.figures import (
+    best_threshold,
+    detection_figures,
+    main_figure,
+)
 from medloop.learning.detection.planning import in_words
 from medloop.learning.detection.recipe import DetectionRecipe
 from medloop.learning.detection.targets import detection_loss
@@ -24,9 +28,11 @@ from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches
 from medloop.learning.opening import names_of, purpose_for, require_folds
 from medloop.learning.torch_predictor import TorchPredictor
+from medloop.models.bundle import WEIGHTS
 from medloop.models.detect import Marks, find
 from medloop.models.detection_plan import DetectionPlan
 from medloop.models.networks.build import build
+from medloop.models.predict import Networks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +49,11 @@ class DetectionTask:
         "; the threshold is chosen on the same predictions: it enters the last two figures of a"
         " class, no other"
     )
+
+    @property
+    def main(self) -> str:
+        """How the name of the figure ends that tells most."""
+        return main_figure(self.recipe.plan)
 
     @property
     def purpose(self) -> Purpose:
@@ -89,7 +100,11 @@ class DetectionTask:
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Find objects in held-out cases; boxes are in mm or pixels from the first corner."""
-        predictor, plan = TorchPredictor(network, _answers), self.recipe.plan
+        return self.answer({WEIGHTS: TorchPredictor(network, _answers)}, chosen)
+
+    def answer(self, networks: Networks, chosen: Int[ndarray, " n"]) -> Predictions:
+        """Find objects by a network that is ready to run."""
+        predictor, plan = networks[WEIGHTS], self.recipe.plan
         cases = [self.prepared[n] for n in chosen]
         found = [find(predictor, np.asarray(case.image), plan) for case in cases]
         return {

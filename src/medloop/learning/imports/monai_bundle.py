@@ -326,4 +326,5 @@ def _plan(
         ),
         architecture=Architecture(Kind.FOREIGN, 3, count, len(classes) + 1),
         overlap=overlap,
+        spread=False,  # MONAI's windows keep their step, and the last one ends at the border
     )

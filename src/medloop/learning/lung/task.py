@@ -26,9 +26,11 @@ from medloop.learning.lung.shapes import shapes_of
 from medloop.learning.lung.suspicion import fit_suspicion, rated, suspicion_figure
 from medloop.learning.tasks import imagenet
 from medloop.learning.torch_predictor import TorchPredictor
+from medloop.models.bundle import SCREEN, WEIGHTS
 from medloop.models.networks.nodules import NoduleNet
 from medloop.models.nodule_plan import NodulePlan
 from medloop.models.nodules import Spots, cubes_at, lung_values, review
+from medloop.models.predict import Networks, Predictor
 
 _BATCH = 64
 
@@ -49,6 +51,7 @@ class NoduleTask:
         " nodules that fewer than three readers marked count nothing (LUNA16); the threshold"
         " and the temperature are chosen on the same predictions, and enter no figure"
     )
+    main: str = "sensitivity at 1 false marks a scan"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -109,8 +112,15 @@ class NoduleTask:
         """Answer held-out cases, and the patches that are only measured."""
         if not isinstance(network, NoduleNet):
             raise TypeError(f"{type(network).__name__} is no NoduleNet")
-        screen = TorchPredictor(network.screen, _logits)
-        second = TorchPredictor(network.review, _logits)
+        both = {
+            SCREEN: TorchPredictor(network.screen, _logits),
+            WEIGHTS: TorchPredictor(network.review, _logits),
+        }
+        return self.answer(both, chosen)
+
+    def answer(self, networks: Networks, chosen: Int[ndarray, " n"]) -> Predictions:
+        """Answer cases, and the patches that are only measured, by networks ready to run."""
+        screen, second = networks[SCREEN], networks[WEIGHTS]
         rows = []
         for n in chosen:
             case, spots, plan = self.cases[n], self.spots[n], self.recipe.plan
@@ -135,7 +145,7 @@ class NoduleTask:
             "patches": self._patches(screen),
         }
 
-    def _patches(self, screen: TorchPredictor) -> Mapping[str, list[float]]:
+    def _patches(self, screen: Predictor) -> Mapping[str, list[float]]:
         if self.held_out is None:
             return {}
         images, logits = self.held_out.images, []

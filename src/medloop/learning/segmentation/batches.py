@@ -54,9 +54,7 @@ class PatchBatches:
             chosen = [next(turn) for _ in range(self.batch)]
             patches = [self._one(self.cases[n], whole, rng) for n in chosen]
             parts = [np.stack(part) for part in zip(*patches, strict=True)]
-            if self.is_partial:
-                parts.append(np.stack([self._known(self.cases[n]) for n in chosen]))
-            yield tuple(torch.from_numpy(part) for part in parts)
+            yield tuple(torch.from_numpy(part) for part in parts[: 2 + self.is_partial])
 
     def _known(self, case: PreparedCase) -> Bool[ndarray, " n"]:
         drawn = [n == 0 or n in case.places for n in range(len(self.plan.classes) + 1)]
@@ -64,7 +62,7 @@ class PatchBatches:
 
     def _one(
         self, case: PreparedCase, whole: Sequence[PreparedCase], rng: np.random.Generator
-    ) -> tuple[Float32[ndarray, " c *p"], Int16[ndarray, "*p"]]:
+    ) -> tuple[Float32[ndarray, " c *p"], Int16[ndarray, "*p"], Bool[ndarray, " n"]]:
         patch, shape = self.plan.patch, case.labels.shape
         start = draw_patch(shape, patch, case.places, foreground=self.foreground, rng=rng)
         center = tuple(s + (p - 1) / 2 for s, p in zip(start, patch, strict=True))
@@ -84,9 +82,10 @@ class PatchBatches:
 
         shown = show(case, np.zeros(len(patch)))
         made = changed(case, shown, whole, show, self.surroundings, rng)
-        labels = made.labels.astype(np.int16)
+        labels, known = made.labels.astype(np.int16), self._known(case)
         if self.plan.exchanged and np.linalg.det(change.warp.matrix) < 0:
-            order = np.array([*order_mirrored(self.plan), BLANK, UNKNOWN], np.int16)
-            labels = order[labels]  # -1 and -2 are the last two
+            mirrored = list(order_mirrored(self.plan))
+            order = np.array([*mirrored, BLANK, UNKNOWN], np.int16)
+            labels, known = order[labels], known[mirrored]  # -1 and -2 are the last two
         labels[labels == BLANK] = 0
-        return np.ascontiguousarray(made.image, np.float32), labels
+        return np.ascontiguousarray(made.image, np.float32), labels, known

@@ -29,7 +29,9 @@ from medloop.learning.segmentation.prepared import PreparedCase
 from medloop.learning.segmentation.recipe import ALL, SegmentationRecipe
 from medloop.learning.segmentation.surroundings import Surroundings
 from medloop.learning.torch_predictor import TorchPredictor
+from medloop.models.bundle import WEIGHTS
 from medloop.models.networks.build import build
+from medloop.models.predict import Networks, Predictor
 from medloop.models.segment import labels_of, prepare, probabilities, scale
 from medloop.models.segmentation_plan import SegmentationPlan
 
@@ -47,6 +49,7 @@ class SegmentationTask:
     prepared: tuple[PreparedCase, ...]
     unit: str = "case"
     caveat: str = ""
+    main: str = " Dice"
 
     @property
     def purpose(self) -> Purpose:
@@ -107,13 +110,16 @@ class SegmentationTask:
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Measure held-out cases on their own grids."""
-        predictor = TorchPredictor(network, _answers)
-        rows = [self._measured(predictor, self.sources[n]) for n in chosen]
+        return self.answer({WEIGHTS: TorchPredictor(network, _answers)}, chosen)
+
+    def answer(self, networks: Networks, chosen: Int[ndarray, " n"]) -> Predictions:
+        """Measure cases by a network that is ready to run."""
+        rows = [self._measured(networks[WEIGHTS], self.sources[n]) for n in chosen]
         measures = {key: [row[key] for row in rows] for key in rows[0]} if rows else {}
         return {"name": [self.names[n] for n in chosen], **measures}
 
     def _measured(
-        self, predictor: TorchPredictor, source: CaseSource
+        self, predictor: Predictor, source: CaseSource
     ) -> Mapping[str, list[float | None]]:
         plan = self.recipe.plan
         image = read_image(source)
