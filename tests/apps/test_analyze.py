@@ -149,6 +149,32 @@ def test_an_interrupted_command_leaves_whole_folders_only(eye, tmp_path, kill):
 
 
 @pytest.mark.slow
+def test_an_interrupted_command_finishes_the_case_it_is_writing_and_leaves_no_other(
+    eye, tmp_path
+):
+    out, eyes = tmp_path / "out", [tmp_path / f"eye{n}.jpg" for n in range(6)]
+    for path in eyes:
+        path.write_bytes(eye.read_bytes())
+    typed = ["analyze", *map(str, eyes), "-o", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "medloop.apps.cli", *typed], stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not list(out.rglob("result.json")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate()[1]
+    assert (process.returncode, told) == (130, "medloop: interrupted\n")
+    folders = [each.parent for each in out.glob("*/retina/result.json")]
+    assert 1 <= len(folders) < len(eyes)
+    alone = {path.name for path in folders[0].iterdir()}
+    assert all({path.name for path in each.iterdir()} == alone for each in folders)
+    assert not list(out.rglob(".*"))
+    assert {path.parent.parent.name for path in out.glob("*/*/*")} == {
+        each.parent.name for each in folders
+    }
+
+
+@pytest.mark.slow
 def test_a_bar_is_shown_to_a_person_and_to_nobody_else(eye, tmp_path, capsys, monkeypatch):
     assert main(["analyze", str(eye), "-o", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().err == ""

@@ -8,7 +8,7 @@ from medloop.apps.bootstrap import OFFERS, choose_analyses
 from medloop.apps.console import UsageError
 from medloop.apps.settings import Settings
 from medloop.models.architecture import unet
-from medloop.models.bundle import CARD, PLAN, WEIGHTS, seal
+from medloop.models.bundle import CARD, PLAN, WEIGHTS, seal, sha256_of
 from medloop.models.segmentation_plan import Intensity, SegmentationPlan
 
 ORGANS = (
@@ -37,10 +37,18 @@ def names(settings):
     return [each.name for each in choose_analyses([], settings)]
 
 
-def test_an_analysis_without_shipped_weights_is_there_once_a_bundle_is_installed(tmp_path):
+def test_every_analysis_runs_with_what_medloop_ships(tmp_path):
+    assert names(Settings(home=tmp_path)) == list(OFFERS)
+
+
+def test_an_installed_bundle_takes_the_place_of_the_shipped_one(tmp_path):
     settings = Settings(home=tmp_path)
-    assert names(settings) == [name for name, offer in OFFERS.items() if offer.shipped]
-    with pytest.raises(UsageError, match="no bundle 'head_neck_oars'"):
-        choose_analyses(["head_neck"], settings)
-    an_installed_bundle(settings.bundles / "head_neck_oars")
-    assert "head_neck" in names(settings)
+    folder = settings.bundles / "head_neck_oars"
+    an_installed_bundle(folder)
+    (analysis,) = choose_analyses(["head_neck"], settings)
+    assert analysis.network.identity.sha256 == sha256_of(folder / WEIGHTS)
+
+
+def test_an_analysis_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no analysis 'heart'"):
+        choose_analyses(["heart"], Settings(home=tmp_path))

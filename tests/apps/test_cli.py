@@ -1,12 +1,14 @@
 import logging
+import os
+import pwd
 import subprocess
 import sys
 
 import pytest
 
 from medloop.apps import cli
-from medloop.apps.console import Exit, UsageError, logging_to_stderr, note
-from medloop.apps.settings import load_settings
+from medloop.apps.console import Exit, UsageError, logging_to_stderr, note, whoami
+from medloop.apps.settings import Settings, load_settings
 from medloop.core.errors import GeometryError, ServiceError, UnsuitableError
 
 
@@ -22,11 +24,6 @@ def test_help_of_a_command_shows_examples_that_its_parser_accepts(command, capsy
     assert "examples:" in capsys.readouterr().out
     for example in command.examples:
         command.parser().parse_intermixed_args(example.split())
-
-
-def test_verbs_that_are_not_built_are_absent():
-    promised_later = {"serve", "deidentify"}
-    assert promised_later.isdisjoint(command.name for command in cli.COMMANDS)
 
 
 def test_help_imports_nothing_heavy():
@@ -91,6 +88,16 @@ def test_a_note_stays_on_one_line(capsys):
     assert capsys.readouterr().err == "slice gap 2.5 mm exceeds 1 mm\n"
 
 
+def test_an_account_without_a_name_is_named_by_its_number(monkeypatch):
+    def nobody(number):
+        raise KeyError(number)
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert whoami() == str(os.getuid())
+
+
 def test_settings_come_from_the_file_and_variables_overrule_it(tmp_path):
     file = tmp_path / "medloop.toml"
     file.write_text('language = "zh"\nhome = "/srv/medloop"\n')
@@ -98,6 +105,11 @@ def test_settings_come_from_the_file_and_variables_overrule_it(tmp_path):
     assert settings.language == "zh"
     assert settings.home == tmp_path
     assert settings.bundles == tmp_path / "bundles"
+
+
+def test_another_process_is_given_the_same_settings(tmp_path):
+    settings = Settings(tmp_path, "sqlite:///x", language="zh", precision="fp32")
+    assert load_settings(settings.environment) == settings
 
 
 @pytest.mark.parametrize(
@@ -115,6 +127,13 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path, text, says):
     with pytest.raises(UsageError, match=says) as caught:
         load_settings({"MEDLOOP_CONFIG": str(file)})
     assert "\n" not in str(caught.value)
+
+
+def test_a_settings_file_that_is_not_there_is_named_once(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "medloop.toml"
+    monkeypatch.setenv("MEDLOOP_CONFIG", str(file))
+    assert cli.main(["jobs", "list"]) == 2
+    assert capsys.readouterr().err == f"medloop: {file}: No such file or directory\n"
 
 
 def test_a_logged_bug_is_one_line_with_its_place_and_without_its_values(capsys):

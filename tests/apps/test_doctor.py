@@ -55,12 +55,6 @@ def test_a_damaged_bundle_is_missing_and_so_is_what_needs_it(settings):
     assert (retina.health, retina.advice) == (Health.MISSING, "without retina_lesions")
 
 
-def test_an_analysis_whose_weights_a_site_trains_is_optional(settings):
-    checks = found(doctor.examine(settings), "analyses")
-    assert checks["head_neck"].health is Health.OPTIONAL
-    assert checks["head_neck"].advice == "without head_neck_oars"
-
-
 def test_what_was_measured_here_is_told_with_the_bundle_and_by_the_doctor(
     settings, capsys, monkeypatch
 ):

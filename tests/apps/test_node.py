@@ -27,6 +27,8 @@ def test_what_is_imported_is_analyzed_by_the_worker(home, tmp_path, capsys):
     (done,) = store.jobs.all(state=JobState.DONE)
     store.close()
     assert (home / "results" / done.folder / "report.html").is_file()
+    (shown,) = (home / "viewing").glob("*/*/picture.*")  # ready before anybody opens it
+    assert shown.parent.parent.name == done.study
 
 
 def test_importing_twice_changes_nothing(home, tmp_path, capsys):

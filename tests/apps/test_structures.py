@@ -59,6 +59,8 @@ def test_a_gtv_grows_to_a_ctv_that_a_planning_system_reads(files, tmp_path, caps
     assert code == 0
     (made,) = structures_of(dcmread(out), grid=GRID)
     assert (made.name, made.kind) == ("CTV", RoiKind.CTV)
+    (roi,) = dcmread(out).StructureSetROISequence
+    assert roi.ROIGenerationAlgorithm == "SEMIAUTOMATIC"  # from what somebody drew
     radii = [np.linalg.norm(contour.points_mm, axis=1) for contour in made.contours]
     assert np.median(np.concatenate(radii)) == pytest.approx(15, abs=0.1)
     told = capsys.readouterr().out.split(", ")[-1]  # drawn on slices, a ball has flat ends

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from medloop.apps.bootstrap import choose_analyses
@@ -15,6 +15,7 @@ from medloop.apps.settings import Settings
 from medloop.core.finding import Result
 from medloop.core.study import Case, Study
 from medloop.workflow.intake import FolderArchive, Intake, Problem, gather
+from medloop.workflow.pipeline import Run, run_all
 from medloop.workflow.ports import Analysis, Archive
 from medloop.workflow.prior import (
     COMPARING,
@@ -22,11 +23,12 @@ from medloop.workflow.prior import (
     Past,
     Shelf,
     in_order_of_date,
+    line_of,
     named_prior,
 )
 from medloop.workflow.products import write_products
 from medloop.workflow.routing import Refusal, Route, route, suiting
-from medloop.workflow.worker import Ending, run
+from medloop.workflow.worker import Ending, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,24 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """What one run works with."""
+class Desk:
+    """What a run works with: its analyses, where results go, and who does the work.
 
-    archive: Archive
+    `do` does all routes and tells of each by its number; `scratch` is a folder for what zips
+    hold, the system's own unless whoever works must see it.
+    """
+
+    analyses: Sequence[Analysis]
     out: Path
     language: str
     past: Known
+    are_named: bool = True
+    do: "Do | None" = None
+    scratch: Path | None = None
+
+
+Tell = Callable[[int, Outcome], None]
+Do = Callable[[Sequence[Route], Tell], None]
 
 
 def analyze(
@@ -114,10 +127,15 @@ def analyze(
     """
     require_folder(out)
     analyses = choose_analyses(names, settings)
-    past = _past(out, prior, analyses)
+    past = past_of(out, prior, analyses)
     summary = analyze_into(
         inputs, out, analyses, language=settings.language, are_named=bool(names), past=past
     )
+    return tell(summary, out, as_json=as_json)
+
+
+def tell(summary: Summary, out: Path, *, as_json: bool) -> Exit:
+    """Print what was done, and say how the command ends."""
     if not summary.rows:
         note("medloop: there is no image among the inputs")
     for row in summary.rows:
@@ -154,18 +172,21 @@ def analyze_into(
     UsageError
         If `out` is a file.
     """
+    return summarize(
+        inputs, Desk(analyses, out, language, past or Known(Shelf(out)), are_named)
+    )
+
+
+def summarize(inputs: Sequence[Path], desk: Desk) -> Summary:
+    """Analyze all inputs, as `analyze_into` does, and write what was done."""
+    out = desk.out
     require_folder(out)
-    with tempfile.TemporaryDirectory(prefix="medloop-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=".medloop-", dir=desk.scratch) as scratch:
         intake = gather_inputs(inputs, Path(scratch))
-        routes = route(intake.studies, analyses)
-        if not are_named:
+        routes = route(intake.studies, desk.analyses)
+        if not desk.are_named:
             routes = suiting(routes)
-        desk = _Desk(FolderArchive(intake), out, language, past or Known(Shelf(out)))
-        answers: dict[int, tuple[Ending, Row]] = {}
-        with progress("analyzing", len(routes)) as report:
-            for done, n in enumerate(in_order_of_date(routes)):
-                report(done, len(routes))
-                answers[n] = _answer(routes[n], desk)
+        answers = _answers(routes, FolderArchive(intake), desk)
         endings = [ending for ending, _ in answers.values()]
         rows = [_unreadable(problem) for problem in intake.problems]
         rows += [answers[n][1] for n in range(len(routes))]
@@ -186,7 +207,7 @@ def _unreadable(problem: Problem) -> Row:
     return Row(str(problem.source), "", "", "failed", problem.reason)
 
 
-def _past(out: Path, prior: Path | None, analyses: Sequence[Analysis]) -> Known:
+def past_of(out: Path, prior: Path | None, analyses: Sequence[Analysis]) -> Known:
     """Open what somebody named, or look among the results of earlier runs."""
     if prior is None:
         return Known(Shelf(out))
@@ -196,28 +217,59 @@ def _past(out: Path, prior: Path | None, analyses: Sequence[Analysis]) -> Known:
     return Known(Shelf(out), {analysis: find})
 
 
-def _answer(answer: Route | Refusal, desk: _Desk) -> tuple[Ending, Row]:
-    study, analysis, out = answer.study, answer.analysis, desk.out
-    if isinstance(answer, Refusal):
-        ending = Ending.FAILED if answer.is_bad else Ending.SKIPPED
-        return ending, Row(_source(study), study.name, analysis.name, ending, answer.reason)
-    folder = out / study.name / answer.folder
+def _answers(
+    routes: Sequence[Route | Refusal], archive: Archive, desk: Desk
+) -> dict[int, tuple[Ending, Row]]:
+    """Do all runs, earlier studies of a patient first; answers by the number of their route."""
+    order = in_order_of_date(routes)
+    runs = [(n, each) for n in order if isinstance(each := routes[n], Route)]
+    answers = {n: _refused(each) for n in order if isinstance(each := routes[n], Refusal)}
+    with progress("analyzing", len(routes)) as report:
+        report(len(answers), len(routes))
+
+        def done(number: int, outcome: Outcome) -> None:
+            n, answered = runs[number]
+            answers[n] = outcome.state, _row(answered, outcome)
+            report(len(answers), len(routes))
+
+        if desk.do:
+            desk.do([each for _, each in runs], done)
+        else:
+            run_all([run_of(each, archive, desk) for _, each in runs], done)
+    return answers
+
+
+def _refused(refusal: Refusal) -> tuple[Ending, Row]:
+    study, name = refusal.study, refusal.analysis.name
+    ending = Ending.FAILED if refusal.is_bad else Ending.SKIPPED
+    return ending, Row(_source(study), study.name, name, ending, refusal.reason)
+
+
+def run_of(answer: Route, archive: Archive, desk: Desk) -> Run:
+    """Say how one selection is read, analyzed and written."""
+    study, analysis = answer.study, answer.analysis
+    folder = desk.out / study.name / answer.folder
+    is_comparing = analysis.name in COMPARING
 
     def write(case: Case, result: Result) -> Path:
         write_products(case, result, folder, language=desk.language)
+        if is_comparing:
+            desk.past.shelf.add(study, analysis.name, folder)
         return folder
 
-    archive: Archive = desk.archive
-    if analysis.name in COMPARING:
-        archive = Comparing(archive, lambda of: desk.past.find(of, analysis.name))
-    outcome = run(analysis, archive, study, answer.selection, write=write)
-    done = outcome.state is Ending.DONE
-    if done and analysis.name in COMPARING:
-        desk.past.shelf.add(study, analysis.name, folder)
-    return outcome.state, Row(
+    run = Run(analysis, archive, study, answer.selection, write)
+    if not is_comparing:
+        return run
+    comparing = Comparing(archive, lambda of: desk.past.find(of, analysis.name))
+    return replace(run, archive=comparing, line=line_of(answer))
+
+
+def _row(answer: Route, outcome: Outcome) -> Row:
+    study, done = answer.study, outcome.state is Ending.DONE
+    return Row(
         input=answer.selection.source,
         study=study.name,
-        analysis=analysis.name,
+        analysis=answer.analysis.name,
         outcome="failed" if outcome.state is Ending.RETRY else str(outcome.state),
         reason=outcome.reason,
         path=f"{study.name}/{answer.folder}" if done else "",

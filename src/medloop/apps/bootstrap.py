@@ -11,16 +11,11 @@ from medloop.workflow.ports import Analysis
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An analysis on offer: what it answers, its bundles, and how to build it.
-
-    Bundles that are not `shipped` a site trains and installs itself; until then the analysis is
-    there for nobody who does not name it.
-    """
+    """An analysis on offer: what it answers, its bundles, and how to build it."""
 
     question: str
     bundles: tuple[str, ...]
     build: Callable[[Settings], Analysis]
-    shipped: bool = True
 
 
 def _retina(settings: Settings) -> Analysis:
@@ -42,10 +37,22 @@ def _retina(settings: Settings) -> Analysis:
 
 
 def _hippocampus(settings: Settings) -> Analysis:
-    from medloop.apps.bundles import find_bundle, open_network
     from medloop.clinical.brain.analysis import build
 
-    bundle = find_bundle("hippocampus", settings)
+    return _segmenting("hippocampus", build, settings)
+
+
+def _head_neck(settings: Settings) -> Analysis:
+    from medloop.clinical.radiotherapy.analysis import build
+
+    return _segmenting("head_neck_oars", build, settings)
+
+
+def _segmenting(name: str, build: Callable[..., Analysis], settings: Settings) -> Analysis:
+    """Build an analysis of one network that segments."""
+    from medloop.apps.bundles import find_bundle, open_network
+
+    bundle = find_bundle(name, settings)
     predictor = open_network(bundle, settings)
     plan = bundle.segmentation_plan
     return build(predictor, plan, bundle.identity, now=lambda: datetime.now(UTC))
@@ -62,16 +69,6 @@ def _lung(settings: Settings) -> Analysis:
         Networks(screen, second, bundle.nodule_plan, bundle.both_identities),
         now=lambda: datetime.now(UTC),
     )
-
-
-def _head_neck(settings: Settings) -> Analysis:
-    from medloop.apps.bundles import find_bundle, open_network
-    from medloop.clinical.radiotherapy.analysis import build
-
-    bundle = find_bundle("head_neck_oars", settings)
-    predictor = open_network(bundle, settings)
-    plan = bundle.segmentation_plan
-    return build(predictor, plan, bundle.identity, now=lambda: datetime.now(UTC))
 
 
 OFFERS: Mapping[str, Offer] = {
@@ -94,13 +91,12 @@ OFFERS: Mapping[str, Offer] = {
         "Where are seven organs at risk on planning CT of the head and neck, and how large?",
         ("head_neck_oars",),
         _head_neck,
-        shipped=False,
     ),
 }
 
 
 def choose_analyses(names: Sequence[str], settings: Settings) -> tuple[Analysis, ...]:
-    """Build the named analyses, or all whose bundles come with medloop or were installed.
+    """Build the named analyses, or all of them.
 
     Raises
     ------
@@ -113,9 +109,4 @@ def choose_analyses(names: Sequence[str], settings: Settings) -> tuple[Analysis,
     for name in names:
         if name not in OFFERS:
             raise UsageError(f"no analysis {name!r}; there are {', '.join(OFFERS)}")
-    wanted = names or [name for name in OFFERS if _is_here(OFFERS[name], settings)]
-    return tuple(OFFERS[name].build(settings) for name in dict.fromkeys(wanted))
-
-
-def _is_here(offer: Offer, settings: Settings) -> bool:
-    return offer.shipped or all((settings.bundles / name).is_dir() for name in offer.bundles)
+    return tuple(OFFERS[name].build(settings) for name in dict.fromkeys(names or OFFERS))

@@ -59,12 +59,12 @@ def open_network(bundle: Bundle, settings: Settings) -> Predictor:
 
 
 def open_screen(bundle: Bundle, settings: Settings) -> Predictor:
-    """Open the first of two networks that look for nodules; where INT8 is asked for, in FP32.
+    """Open the first of two networks that look for nodules.
 
     Raises
     ------
     UsageError
-        If BF16 is asked for and the processor has none.
+        If INT8 is asked for and it has no twin, or BF16 and the processor has none.
     """
     return _open(bundle, settings, bundle.screen)
 

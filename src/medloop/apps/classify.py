@@ -8,7 +8,7 @@ from pathlib import Path
 from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import open_network
 from medloop.apps.console import Exit
-from medloop.apps.output import write_whole
+from medloop.apps.output import write_text
 from medloop.apps.pixels import channels_of
 from medloop.apps.settings import Settings
 from medloop.core.image import Picture
@@ -72,5 +72,4 @@ def _write(
     shares = [f"p_{n}" for n in range(len(plan.classes))]
     writer.writerow(["input", "prediction", *shares, *named])
     writer.writerows(rows)
-    data = text.getvalue().encode("utf-8", errors="surrogateescape")  # names as on disk
-    write_whole(path, lambda part: part.write_bytes(data))
+    write_text(path, text.getvalue())

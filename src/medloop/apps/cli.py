@@ -13,18 +13,19 @@ from contextlib import contextmanager
 
 import medloop
 from medloop.apps.commands import COMMANDS, EXIT_CODES
-from medloop.apps.console import Exit, UsageError, logging_to_stderr, note, say, stop_asked
-from medloop.apps.settings import load_settings
-from medloop.core.errors import InputError, MedloopError, UnsuitableError
-
-CODES: tuple[tuple[type[BaseException], Exit], ...] = (
-    (KeyboardInterrupt, Exit.INTERRUPTED),
-    (UsageError, Exit.USAGE),
-    (InputError, Exit.BAD_INPUT),
-    (UnsuitableError, Exit.UNSUITABLE),
-    (MedloopError, Exit.TROUBLE),
-    (OSError, Exit.TROUBLE),
+from medloop.apps.console import (
+    TOLD,
+    Exit,
+    UsageError,
+    exit_of,
+    logging_to_stderr,
+    note,
+    say,
+    stop_asked,
+    told,
 )
+from medloop.apps.settings import load_settings
+from medloop.apps.supervisor import SUPERVISED
 
 
 def overview() -> str:
@@ -67,16 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(Exit.TROUBLE)
-    except (KeyboardInterrupt, UsageError, MedloopError, OSError) as error:
-        note(f"medloop: {_told(error) or 'interrupted'}")
-        return int(next(code for kind, code in CODES if isinstance(error, kind)))
-
-
-def _told(error: BaseException) -> str:
-    """Say what the system said as a person would: the place, then what is wrong with it."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
+    except TOLD as error:
+        if not (isinstance(error, KeyboardInterrupt) and SUPERVISED in os.environ):
+            note(f"medloop: {told(error)}")
+        return int(exit_of(error))
 
 
 @contextmanager

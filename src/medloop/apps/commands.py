@@ -5,8 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medloop.apps import structure_options
-from medloop.apps.console import Exit, UsageError
+from medloop.apps import (
+    audit_options,
+    backup_options,
+    deidentify_options,
+    jobs_options,
+    labels_options,
+    pull_options,
+    serve_options,
+    structure_options,
+    users_options,
+    viewer_options,
+)
+from medloop.apps.console import Exit
+from medloop.apps.model_options import MODELS
 from medloop.apps.quantize import QUANTIZE
 from medloop.apps.settings import LANGUAGES, PRECISIONS, Settings
 
@@ -17,9 +29,6 @@ EXIT_CODES = """exit codes:
   3  some input was bad; the rest was still done
   4  no analysis suits the input
 """
-
-
-_MODEL_VERBS = ("list", "show", "install", "promote", "rollback", "import", "export", "merge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,11 @@ def _analyze_options(parser: ArgumentParser) -> None:
         help="lung: compare with this result of an earlier study (its folder or result.json), "
         "instead of the latest earlier one in OUT",
     )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="spread the studies over a Ray cluster: auto, or ray://HOST:PORT",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
@@ -99,6 +113,10 @@ def _analyze(options: Namespace, settings: Settings) -> Exit:
     from medloop.apps.analyze import analyze
 
     settings = _overruled(settings, options)
+    if options.cluster:
+        from medloop.apps.cluster import answer
+
+        return answer(options, settings)
     return analyze(
         options.inputs,
         options.out,
@@ -136,44 +154,9 @@ def _predict(options: Namespace, settings: Settings) -> Exit:
 
 
 def _train_options(parser: ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training data")
-    _out(parser, "folder of the bundle to make")
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="overrule one field of the recipe (may be repeated)",
-    )
-    parser.add_argument(
-        "--from",
-        dest="base",
-        metavar="BUNDLE",
-        help="start from the weights of this bundle (a shipped or installed name, or a folder)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same weights (on CPU)")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument(
-        "--tensorboard",
-        action="store_true",
-        help="also write the curves as TensorBoard events, under work/tensorboard",
-    )
-    parser.add_argument(
-        "--ray",
-        type=int,
-        default=0,
-        metavar="N",
-        help="train in N processes of a Ray cluster (RAY_ADDRESS, or one started here)",
-    )
-    parser.add_argument(
-        "--lesions",
-        type=Path,
-        metavar="RUN",
-        help="folder of a retina_lesions training: its lesions give a second opinion of grades",
-    )
+    from medloop.apps.learn_options import train_options
+
+    train_options(parser)
 
 
 def _train(options: Namespace, settings: Settings) -> Exit:
@@ -192,59 +175,6 @@ def _evaluate(options: Namespace, settings: Settings) -> Exit:
     from medloop.apps.evaluate import evaluate
 
     return evaluate(options, settings)
-
-
-def _models_options(parser: ArgumentParser) -> None:
-    parser.add_argument("action", choices=_MODEL_VERBS)
-    parser.add_argument(
-        "bundle",
-        metavar="BUNDLE",
-        nargs="?",
-        help="a name or a folder; for promote NAME[@VERSION or @HASH]; for import the folder or"
-        " zip of a MONAI bundle, or an nnU-Net results folder; for merge a file of adapters",
-    )
-    _out(parser, "import, merge: folder of the bundle to make", required=False)
-    parser.add_argument(
-        "--orientation",
-        metavar="LETTERS",
-        help="import: where the columns, rows and slices of the training images ran, as LPS or"
-        " RAS, where the source does not say",
-    )
-    parser.add_argument(
-        "--monai", type=Path, metavar="DIR", help="export: folder of the MONAI bundle to make"
-    )
-    parser.add_argument(
-        "--base",
-        metavar="BUNDLE",
-        help="merge: the bundle the adapters were made on (default: the one here that is it)",
-    )
-    parser.add_argument("--onnx", type=Path, metavar="FILE", help="export: the network alone")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _models(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps import bundles, exchange, promotion
-
-    if options.action == "list":
-        return promotion.show_versions(settings, as_json=options.json)
-    if options.bundle is None:
-        raise UsageError(f"models {options.action} needs a BUNDLE")
-    answers: dict[str, Callable[[], Exit]] = {
-        "show": lambda: bundles.show_card(options.bundle, settings, as_json=options.json),
-        "install": lambda: promotion.install(Path(options.bundle), settings),
-        "promote": lambda: promotion.promote(options.bundle, settings),
-        "rollback": lambda: promotion.rollback(options.bundle, settings),
-        "import": lambda: exchange.bring_in(
-            Path(options.bundle), options.out, orientation=options.orientation
-        ),
-        "merge": lambda: exchange.merge_adapters(
-            Path(options.bundle), options.out, settings, base=options.base
-        ),
-        "export": lambda: exchange.hand_out(
-            options.bundle, settings, monai=options.monai, onnx=options.onnx
-        ),
-    }
-    return answers[options.action]()
 
 
 def _demo_options(parser: ArgumentParser) -> None:
@@ -269,15 +199,13 @@ def _import(options: Namespace, settings: Settings) -> Exit:
 
 
 def _worker_options(parser: ArgumentParser) -> None:
-    parser.add_argument("--once", action="store_true", help="stop when no job is waiting")
+    jobs_options.add_worker_options(parser)
     _language(parser)
     _precision(parser)
 
 
 def _worker(options: Namespace, settings: Settings) -> Exit:
-    from medloop.apps.node import work
-
-    return work(_overruled(settings, options), once=options.once)
+    return jobs_options.start_workers(options, _overruled(settings, options))
 
 
 def _doctor_options(parser: ArgumentParser) -> None:
@@ -311,6 +239,7 @@ COMMANDS = (
             "eye.jpg -o out",
             "studies/ export.zip -o out --analysis retina --lang zh",
             "eye.dcm -o out --json",
+            "archive/ -o out --cluster auto",
         ),
     ),
     Command(
@@ -345,28 +274,27 @@ COMMANDS = (
         ),
     ),
     Command(*QUANTIZE),
-    Command(
-        "models",
-        "List, show, install, promote, roll back, import, export or merge bundles.",
-        _models_options,
-        _models,
-        (
-            "list",
-            "show retina_grading",
-            "install bundle/",
-            "promote retina_grading@0.2.0",
-            "rollback retina_grading",
-            "import nnUNetTrainer__nnUNetPlans__3d_fullres -o bundle",
-            "export bundle/ --monai monai_bundle",
-            "merge adapter.safetensors -o bundle",
-        ),
-    ),
+    Command(*MODELS),
     Command(
         "structures",
         structure_options.SUMMARY,
         structure_options.add_options,
         structure_options.answer,
         structure_options.EXAMPLES,
+    ),
+    Command(
+        "labels",
+        labels_options.SUMMARY,
+        labels_options.add_options,
+        labels_options.answer,
+        labels_options.EXAMPLES,
+    ),
+    Command(
+        "deidentify",
+        deidentify_options.SUMMARY,
+        deidentify_options.add_options,
+        deidentify_options.answer,
+        deidentify_options.EXAMPLES,
     ),
     Command(
         "demo",
@@ -382,13 +310,23 @@ COMMANDS = (
         _import,
         ("studies/ export.zip",),
     ),
+    Command("pull", *pull_options.PULL),
     Command(
         "worker",
         "Do the queued jobs of the store.",
         _worker_options,
         _worker,
-        ("", "--once"),
+        ("", "--processes 2", "--once"),
     ),
+    Command(*jobs_options.JOBS),
+    Command(*backup_options.BACKUP),
+    Command(*backup_options.RESTORE),
+    Command(*backup_options.VERIFY),
+    Command(*backup_options.PRUNE),
+    Command("serve", *serve_options.SERVE),
+    Command("viewer", *viewer_options.VIEWER),
+    Command("users", *users_options.USERS),
+    Command("audit", *audit_options.AUDIT),
     Command(
         "doctor",
         "Say what is installed, what is missing, and what each analysis needs.",

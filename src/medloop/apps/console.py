@@ -1,12 +1,17 @@
 """What the command line says, and where: results on stdout, everything else on stderr."""
 
+import getpass
 import logging
+import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import Final
+
+from medloop.core.errors import InputError, MedloopError, UnsuitableError
 
 
 class Exit(IntEnum):
@@ -25,6 +30,37 @@ stop_asked = threading.Event()  # by Ctrl-C or a polite kill; cleared as a comma
 
 class UsageError(Exception):
     """What was typed cannot be meant."""
+
+
+# What is told in one line, without a traceback.
+TOLD: Final = (KeyboardInterrupt, UsageError, MedloopError, OSError)
+_CODES: Final[Mapping[type[BaseException], Exit]] = {
+    KeyboardInterrupt: Exit.INTERRUPTED,
+    UsageError: Exit.USAGE,
+    InputError: Exit.BAD_INPUT,
+    UnsuitableError: Exit.UNSUITABLE,
+}
+
+
+def exit_of(error: BaseException) -> Exit:
+    """Say how a command ends that this ends."""
+    codes = (code for kind, code in _CODES.items() if isinstance(error, kind))
+    return next(codes, Exit.TROUBLE)
+
+
+def told(error: BaseException) -> str:
+    """Say what the system said as a person would: the place, then what is wrong with it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or "interrupted"
+
+
+def whoami() -> str:
+    """Name who typed this, for logs: the account, or its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return str(os.getuid())
 
 
 def say(text: str) -> None:

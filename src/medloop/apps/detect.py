@@ -17,7 +17,7 @@ import numpy as np
 from medloop.apps.batch import Input, Job, run_batch
 from medloop.apps.bundles import open_network, open_screen
 from medloop.apps.console import Exit
-from medloop.apps.output import write_whole
+from medloop.apps.output import write_text
 from medloop.apps.pixels import channels_of
 from medloop.apps.settings import Settings
 from medloop.core.geometry import Grid
@@ -67,7 +67,7 @@ def tell_objects(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
         rows.extend({**name, **row} for row in found)
 
     def finish() -> Path:
-        return _written(write(rows), table)
+        return write_text(table, write(rows))
 
     wanted = Content.PICTURES if is_flat else Content.VOLUME
     job = Job("finding objects", one, finish)
@@ -111,15 +111,9 @@ def tell_nodules(bundle: Bundle, inputs: Sequence[Path], out: Path, settings: Se
             rows.append(row)
 
     def finish() -> Path:
-        return _written(_csv(rows), out / "detections.csv")
+        return write_text(out / "detections.csv", _csv(rows))
 
     return run_batch(inputs, Content.VOLUME, Job("looking for nodules", one, finish))
-
-
-def _written(text: str, table: Path) -> Path:
-    data = text.encode("utf-8", errors="surrogateescape")  # names as on disk
-    write_whole(table, lambda part: part.write_bytes(data))
-    return table
 
 
 def _name(item: Input) -> Row:

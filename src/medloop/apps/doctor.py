@@ -221,5 +221,4 @@ def _analyses(bundles: tuple[Check, ...]) -> Iterator[Check]:
         lacking = [bundle for bundle in offer.bundles if bundle not in sound]
         needs = f"needs {', '.join(offer.bundles)}"
         advice = f"without {', '.join(lacking)}" if lacking else ""
-        absent = Health.MISSING if offer.shipped else Health.OPTIONAL
-        yield Check("analyses", name, absent if lacking else Health.GOOD, needs, advice)
+        yield Check("analyses", name, Health.MISSING if lacking else Health.GOOD, needs, advice)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from medloop.apps.bundles import find_bundle, list_bundles
 from medloop.apps.console import Exit, UsageError, note, say
+from medloop.apps.output import require_folder
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError, ServiceError
 from medloop.models.bundle import ADAPTER, Bundle
 from medloop.models.monai_export import write_monai_bundle
+from medloop.models.triton import write_triton_models
 
 
 def bring_in(source: Path, out: Path | None, *, orientation: str | None) -> Exit:
@@ -87,23 +89,34 @@ def merge_adapters(
     return Exit.DONE
 
 
-def hand_out(name: str, settings: Settings, *, monai: Path | None, onnx: Path | None) -> Exit:
-    """Write a bundle as a MONAI bundle, its network as plain ONNX, or both.
+def hand_out(
+    name: str,
+    settings: Settings,
+    *,
+    monai: Path | None = None,
+    onnx: Path | None = None,
+    triton: Path | None = None,
+) -> Exit:
+    """Write a bundle as a MONAI bundle, its network as plain ONNX, its models for Triton.
 
     Raises
     ------
     UsageError
-        If neither is asked for, or a target is there already.
+        If none of these is asked for, or a target is there already.
     InputError
-        If the bundle is damaged, or MONAI has no words for its plan.
+        If the bundle is damaged, MONAI has no words for its plan, or the model repository for
+        Triton holds a model of its name.
     """
     targets = [target for target in (monai, onnx) if target is not None]
-    if not targets:
-        raise UsageError("models export needs --monai DIR or --onnx FILE")
+    if not targets and triton is None:
+        raise UsageError("models export needs --monai DIR, --onnx FILE or --triton DIR")
     for target in targets:
         if target.exists():
             raise UsageError(f"{target} is there already: export to another place")
     bundle = find_bundle(name, settings)
+    if triton is not None:
+        require_folder(triton)
+        targets += write_triton_models(bundle, triton)
     if monai is not None:
         write_monai_bundle(bundle, monai)
     if onnx is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from medloop.apps.bundles import find_bundle
 from medloop.apps.console import Exit, UsageError, note, progress, say, stop_asked
 from medloop.apps.output import require_folder
+from medloop.apps.quantize import require_int8
 from medloop.apps.settings import Settings
 from medloop.core.errors import ServiceError
 
@@ -32,6 +33,8 @@ def train(options: Namespace, here: Settings) -> Exit:
         If a setting is not ``key=value``, or the data or a bundle are not there.
     """
     _require_torch()
+    if options.int8:
+        require_int8()
     from medloop.learning.classification.opening import RECIPES as CLASSIFY
     from medloop.learning.detection.opening import RECIPES as DETECT
     from medloop.learning.lung.opening import RECIPES as LUNG
@@ -63,6 +66,7 @@ def train(options: Namespace, here: Settings) -> Exit:
         planned,
         Start(base, tuning),
         tensorboard=options.tensorboard,
+        int8=options.int8,
     )
     made = _learnt(order, options)
     if not _is_first():

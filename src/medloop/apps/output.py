@@ -25,3 +25,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write text whole, names of files as they are on disk; return `path`."""
+    data = text.encode("utf-8", errors="surrogateescape")
+    write_whole(path, lambda part: part.write_bytes(data))
+    return path

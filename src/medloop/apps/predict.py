@@ -20,7 +20,7 @@ from medloop.apps.classify import tell_classes
 from medloop.apps.console import Exit, UsageError
 from medloop.apps.detect import tell_nodules, tell_objects
 from medloop.apps.label import label
-from medloop.apps.output import require_folder, write_whole
+from medloop.apps.output import require_folder, write_text, write_whole
 from medloop.apps.pixels import flat_affine, rgb8
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
@@ -122,9 +122,7 @@ class _Table:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(head)
         writer.writerows(self._rows)
-        data = text.getvalue().encode("utf-8", errors="surrogateescape")  # names as on disk
-        write_whole(self._path, lambda part: part.write_bytes(data))
-        return self._path
+        return write_text(self._path, text.getvalue())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ its own, logged with who and when, and can be undone: no version is ever removed
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,14 @@ from medloop.apps.versions import (
 from medloop.core.errors import InputError
 
 _LEAST = 4  # characters of a hash that may stand for it
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A version that is in use now; `is_new` unless it was before."""
+
+    version: Version
+    is_new: bool
 
 
 def show_versions(settings: Settings, *, as_json: bool) -> Exit:
@@ -58,7 +66,7 @@ def install(source: Path, settings: Settings) -> Exit:
         raise UsageError(f"{source}: a bundle is a folder")
     bundle, key = keep(source, settings)
     now, current = datetime.now(UTC), current_id(bundle.name, settings)
-    note_down(bundle.name, "install", settings, now=now, before=current, after=key)
+    note_down(bundle.name, "install", settings, now=now, change=(current, key))
     what = f"{bundle.name} {bundle.version} ({key})"
     if current in ("", SHIPPED):
         use(bundle.name, key, "promote", settings, now=now)
@@ -76,6 +84,11 @@ def install(source: Path, settings: Settings) -> Exit:
 
 
 def promote(wanted: str, settings: Settings) -> Exit:
+    """Use another version, and say which; raises as `promoted`."""
+    return _told(promoted(wanted, settings))
+
+
+def promoted(wanted: str, settings: Settings, *, who: str = "") -> Switched:
     """Use another version: NAME (the one installed last), NAME@VERSION or NAME@HASH.
 
     Raises
@@ -89,10 +102,15 @@ def promote(wanted: str, settings: Settings) -> Exit:
     which = which or newest(name, settings)
     if not which:
         raise UsageError(f"no version of {name!r} is installed: medloop models install FOLDER")
-    return _switch(_chosen(name, which, settings), "promote", settings)
+    return _switched(_chosen(name, which, settings), "promote", settings, who)
 
 
 def rollback(name: str, settings: Settings) -> Exit:
+    """Use the version before the present one, and say which; raises as `rolled_back`."""
+    return _told(rolled_back(name, settings))
+
+
+def rolled_back(name: str, settings: Settings, *, who: str = "") -> Switched:
     """Use the version again that was used before the present one.
 
     Raises
@@ -105,17 +123,24 @@ def rollback(name: str, settings: Settings) -> Exit:
     key = before(name, settings)
     if not key:
         raise UsageError(f"{name}: no version was in use before the present one")
-    return _switch(_chosen(name, key, settings), "rollback", settings)
+    return _switched(_chosen(name, key, settings), "rollback", settings, who)
 
 
-def _switch(version: Version, did: str, settings: Settings) -> Exit:
+def _switched(version: Version, did: str, settings: Settings, who: str) -> Switched:
     if version.problem:
         raise InputError(version.problem)
-    if version.is_current:
-        note(f"{version.name} {version.version} ({version.id}) is in use already")
+    if not version.is_current:
+        use(version.name, version.id, did, settings, now=datetime.now(UTC), who=who)
+    return Switched(version, is_new=not version.is_current)
+
+
+def _told(switched: Switched) -> Exit:
+    version = switched.version
+    what = f"{version.name} {version.version} ({version.id})"
+    if not switched.is_new:
+        note(f"{what} is in use already")
         return Exit.DONE
-    use(version.name, version.id, did, settings, now=datetime.now(UTC))
-    note(f"{version.name} {version.version} ({version.id}) is in use now")
+    note(f"{what} is in use now")
     say(f"{version.name} {version.version} {version.id}")
     return Exit.DONE
 

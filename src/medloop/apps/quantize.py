@@ -50,9 +50,7 @@ def quantize(options: Namespace, settings: Settings) -> Exit:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: is there already")
     bundle = find_bundle(options.bundle, settings)
-    for part in ("onnx", "nncf", "tomli_w"):
-        if find_spec(part) is None:
-            raise ServiceError(f"quantizing needs {part}: pip install 'medloop[quantize]'")
+    require_int8()
     from medloop.learning.quantize import quantize as make
 
     with progress("cases") as report:
@@ -61,6 +59,13 @@ def quantize(options: Namespace, settings: Settings) -> Exit:
     note(f"{bundle.name}: {verdict}: {gate.reason}")
     say(str(out))
     return Exit.DONE
+
+
+def require_int8() -> None:
+    """Refuse in one line what cannot be quantized here; `ServiceError`."""
+    for part in ("onnx", "nncf", "tomli_w"):
+        if find_spec(part) is None:
+            raise ServiceError(f"quantizing needs {part}: pip install 'medloop[quantize]'")
 
 
 QUANTIZE: Final = (

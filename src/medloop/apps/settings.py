@@ -11,6 +11,19 @@ from medloop.apps.console import UsageError
 LANGUAGES = ("en", "zh")
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
 SWITCH = ("no", "yes")
+# Tables of the same file that tell the node about its site; `site` reads them.
+SECTIONS = (
+    "dicom",
+    "web",
+    "receive",
+    "users",
+    "archive",
+    "jobs",
+    "audit",
+    "reading",
+    "destination",
+    "source",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,14 @@ class Settings:
         return self.home / "bundles"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process the same settings."""
+        return {
+            f"MEDLOOP_{each.name.upper()}": str(getattr(self, each.name))
+            for each in fields(self)
+        }
+
+    @property
     def measured(self) -> Path:
         """File of what was measured on this machine: which precision is fastest."""
         return self.home / "measured.json"
@@ -58,17 +79,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         home=_user_folder(variables, "XDG_DATA_HOME", ".local/share") / "medloop"
     )
-    named = variables.get("MEDLOOP_CONFIG")
-    file = (
-        Path(named)
-        if named
-        else _user_folder(variables, "XDG_CONFIG_HOME", ".config") / "medloop/medloop.toml"
-    )
+    file, values = read_settings_file(variables)
     keys = [field.name for field in fields(Settings)]
-    values = _read(file) if named or file.is_file() else {}
+    values = {key: value for key, value in values.items() if key not in SECTIONS}
     for key, value in values.items():
         if key not in keys:
-            raise UsageError(f"{file}: unknown setting {key!r}; known are {', '.join(keys)}")
+            known = ", ".join((*keys, *(f"[{name}]" for name in SECTIONS)))
+            raise UsageError(f"{file}: unknown setting {key!r}; known are {known}")
         if not isinstance(value, str):
             raise UsageError(f"{file}: {key} must be text, got {value!r}")
     chosen = {key: str(value) for key, value in values.items()}
@@ -79,10 +96,29 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return replace(settings, home=home, **chosen)
 
 
+def read_settings_file(variables: Mapping[str, str]) -> tuple[Path, dict[str, object]]:
+    """Find the settings file and parse it; nothing stands in one that is not there.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read, or MEDLOOP_CONFIG names none.
+    """
+    named = variables.get("MEDLOOP_CONFIG")
+    file = (
+        Path(named)
+        if named
+        else _user_folder(variables, "XDG_CONFIG_HOME", ".config") / "medloop/medloop.toml"
+    )
+    return file, _read(file) if named or file.is_file() else {}
+
+
 def _read(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    except ValueError as error:
         raise UsageError(f"{file}: {error}") from error
 
 

@@ -6,7 +6,6 @@ resolves the link once. ``log.jsonl`` beside the versions says who did what, whe
 beginning of the SHA-256 of ``hashes.json``, which names the hash of every other file.
 """
 
-import getpass
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from medloop.apps.console import whoami
 from medloop.apps.settings import Settings
 from medloop.core.errors import InputError
 from medloop.models.bundle import HASHES, Bundle, load_bundle, shipped_bundles
@@ -109,15 +109,18 @@ def keep(source: Path, settings: Settings) -> tuple[Bundle, str]:
     return load_bundle(target), key
 
 
-def use(name: str, key: str, did: str, settings: Settings, *, now: datetime) -> None:
+def use(
+    name: str, key: str, did: str, settings: Settings, *, now: datetime, who: str = ""
+) -> None:
     """Make a version the one that a name means; `SHIPPED` uninstalls no version.
 
-    The log is written first: what is in use was always announced.
+    The log is written first: what is in use was always announced. `who` is the account of this
+    process unless it is given.
     """
     link = settings.bundles / name
     settings.bundles.mkdir(parents=True, exist_ok=True)
     before = current_id(name, settings)
-    note_down(name, did, settings, now=now, before=before, after=key)
+    note_down(name, did, settings, now=now, change=(before, key), who=who)
     if link.is_dir() and not link.is_symlink():
         _adopt(link, name, settings)
     if key == SHIPPED:
@@ -133,10 +136,23 @@ def use(name: str, key: str, did: str, settings: Settings, *, now: datetime) -> 
 
 
 def note_down(
-    name: str, did: str, settings: Settings, *, now: datetime, before: str, after: str
+    name: str,
+    did: str,
+    settings: Settings,
+    *,
+    now: datetime,
+    change: tuple[str, str],
+    who: str = "",
 ) -> None:
-    """Append one line to the log of a bundle, whole."""
-    line = {"at": now.isoformat(), "who": _who(), "did": did, "from": before, "to": after}
+    """Append one line to the log of a bundle, whole; a change is from an id to an id."""
+    before, after = change
+    line = {
+        "at": now.isoformat(),
+        "who": who or whoami(),
+        "did": did,
+        "from": before,
+        "to": after,
+    }
     path = _store(settings) / name / LOG
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -154,7 +170,7 @@ def before(name: str, settings: Settings) -> str:
     through: each line says what it found in use.
     """
     used: list[str] = []
-    for line in _log(name, settings):
+    for line in history(name, settings):
         _until(used, line["from"])
         if line["did"] == "rollback":
             _until(used, line["to"])
@@ -166,7 +182,7 @@ def before(name: str, settings: Settings) -> str:
 
 def newest(name: str, settings: Settings) -> str:
     """Id of the version installed last, by the log; nothing if there is none."""
-    installed = [line["to"] for line in _log(name, settings) if line["did"] == "install"]
+    installed = [line["to"] for line in history(name, settings) if line["did"] == "install"]
     return installed[-1] if installed else ""
 
 
@@ -179,7 +195,8 @@ def _until(used: list[str], wanted: str) -> None:
         used.append(wanted)
 
 
-def _log(name: str, settings: Settings) -> Iterator[dict[str, str]]:
+def history(name: str, settings: Settings) -> Iterator[dict[str, str]]:
+    """Give the lines of a bundle's log: at, who, did, from, to; the oldest first."""
     path = _store(settings) / name / LOG
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     for line in text.splitlines():
@@ -238,10 +255,3 @@ def _version(name: str, place: Path | str, kind: str, key: str, *, is_current: b
     except InputError as error:
         return Version(name, "", kind, "", key, is_current, problem=str(error))
     return Version(name, bundle.version, kind, bundle.sha256, key, is_current)
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without an entry for its user
-        return str(os.getuid())

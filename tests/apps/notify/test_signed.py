@@ -1,0 +1,84 @@
+"""What a reader signed is told as what it is: preliminary, final, or final with an addendum."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+pytest.importorskip("hl7", reason="hl7 is not installed")
+pytest.importorskip("httpx", reason="httpx is not installed")
+pytest.importorskip("fhir.resources", reason="fhir.resources is not installed")
+from medloop.apps.notify.fhir import Release, report_of
+from medloop.apps.notify.oru import Envelope, message_of
+from medloop.apps.notify.webhook import Webhook
+from medloop.core.attestation import Attestation, Meaning
+from medloop.core.record import from_json, from_record, to_json, to_record
+from tests.answering import answering
+from tests.apps.notify.results import STUDY, a_result_folder
+
+AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+MEANINGS = (
+    (Meaning.PRELIMINARY, "P", "preliminary"),
+    (Meaning.FINAL, "F", "final"),
+    (Meaning.ADDENDUM, "C", "appended"),
+)
+
+
+def signed_folder(folder, meaning):
+    """The result of all tests, signed."""
+    products = a_result_folder(folder)
+    file = products / "result.json"
+    result = from_record(from_json(file.read_text("utf-8"))).result
+    signed = Attestation(
+        1, 2, meaning, "dr.li", AT, "en", "ab" * 32, "One nodule.", "Former smoker."
+    )
+    made = replace(result.provenance, attested=signed)
+    record = to_record(replace(result, provenance=made), STUDY, "ct")
+    file.write_text(to_json(record), encoding="utf-8")
+    return products
+
+
+@pytest.mark.parametrize(("meaning", "state", "_status"), MEANINGS)
+def test_hl7_says_how_far_a_report_holds_and_who_interpreted(tmp_path, meaning, state, _status):
+    said = message_of(STUDY, signed_folder(tmp_path, meaning), Envelope(), now=AT)
+    segments = [line.split("|") for line in said.split("\r") if line]
+    (request,) = [each for each in segments if each[0] == "OBR"]
+    rows = [each for each in segments if each[0] == "OBX"]
+    assert (request[25], request[32]) == (state, "dr.li")
+    assert {each[11] for each in rows} == {state}
+    written = {each[3].split("^")[1]: each[5] for each in rows}
+    assert written["Conclusion"] == "One nodule."
+    assert written["Addendum Document"] == "Former smoker."
+
+
+def test_hl7_reports_of_one_job_have_one_order_number_and_messages_of_their_own(tmp_path):
+    names = ("lung-5", "lung-5-reading1-v1", "lung-5-reading1-v2", "lung-55-2-reading9-v1")
+    said = [
+        message_of(STUDY, made.rename(made.with_name(name)), Envelope(), now=AT)
+        for name in names
+        if (made := signed_folder(tmp_path, Meaning.FINAL))
+    ]
+    lines = [line.split("|") for each in said for line in each.split("\r") if line]
+    orders = [each[3] for each in lines if each[0] == "OBR"]
+    assert len(set(orders[:3])) == 1
+    assert orders[3] != orders[0]
+    assert len({each[9] for each in lines if each[0] == "MSH"}) == len(names)
+
+
+@pytest.mark.parametrize("release", list(Release))
+@pytest.mark.parametrize(("meaning", "_state", "status"), MEANINGS)
+def test_fhir_says_how_far_a_report_holds(tmp_path, meaning, _state, status, release):
+    said = json.loads(report_of(STUDY, signed_folder(tmp_path, meaning), release))
+    assert said["status"] == status
+    assert said["resultsInterpreter"] == [{"display": "dr.li"}]
+    assert said["conclusion"] == "One nodule.\n\nFormer smoker."
+    assert said["issued"].startswith("2026-03-02T09:00:00")
+
+
+def test_a_webhook_tells_a_report_from_a_result(tmp_path):
+    with answering((204, "text/plain", b"")) as server:
+        hook = Webhook("hook", server.url, lambda _uid: "study-1")
+        hook.send(STUDY, signed_folder(tmp_path, Meaning.FINAL))
+    said = json.loads(server.requests[0].body)
+    assert (said["event"], said["meaning"], said["number"]) == ("report", "final", 2)
