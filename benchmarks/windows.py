@@ -1,34 +1,43 @@
-"""Labels of a long volume by windows, beside MONAI's `sliding_window_inference`.
+"""Labels of a long volume by windows, beside MONAI's sliding window and nnU-Net's predictor.
 
-``python -m benchmarks.windows [--bundle BUNDLE] [--slices 64 256] [--runs 3]``: the same ONNX
-network answers the same windows on both sides, so that what differs is how they are put
-together. Without a bundle that network is one convolution to 12 classes, so light that the
-windows are what is timed. Three quarters of the volume are air, one column is a body. Each side
-and length is a process of its own: median seconds of its runs, and by how much its peak memory
-exceeds what it had before the first one. MONAI's step is fixed; medloop takes the same here.
+``python -m benchmarks windows [--bundle BUNDLE [--eager]] [--slices 64 256] [--runs 3]``: the
+same ONNX network answers the same windows on all sides, so that what differs is how they are
+put together. Without a bundle that network is one convolution to 12 classes, so light that the
+windows are what is timed. With ``--eager`` the peers ask the bundle's network in PyTorch, as
+their users do. Three quarters of the volume are air, one column is a body. Each side is a
+process of its own and they take turns: median seconds, ratios over pairs of one round, and by
+how much a side's peak memory exceeds what it had before its first run. MONAI's step is fixed,
+and medloop takes the same here; nnU-Net spreads its windows evenly, sums in half precision, and
+is left out where ``nnunetv2`` is not installed.
 """
 
 import argparse
-import json
-import resource
-import statistics
-import subprocess
+import functools
+import importlib.util
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, engines, keep_to
+from benchmarks.plots import bars
+from benchmarks.runs import median, note, ratio, table
+from benchmarks.workers import Worker, in_turns, serve
 from medloop.models.bundle import load_bundle
 from medloop.models.predict import Predictor, open_weights
 from medloop.models.window import Air, Windows, slabs
 
-SIDE, CLASSES, PATCH, OVERLAP = 128, 12, (32, 64, 64), 0.5
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+CLASSES, PATCH, OVERLAP, CORES = 12, (32, 64, 64), 0.5, 2
 AIR = -2.0  # scaled; the body is about 0
-SIDES = ("monai", "medloop", "medloop, batch of 4", "medloop, skipping air")
+MONAI, NNUNET, OURS = "MONAI", "nnU-Net", "medloop"
+SIDES = (MONAI, NNUNET, OURS, "medloop, batch of 4", "medloop, skipping air")
 
 
 def light_network(path: Path) -> None:
@@ -51,12 +60,12 @@ def light_network(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
 
 
-def a_volume(slices: int) -> np.ndarray:
+def a_volume(slices: int, width: int) -> np.ndarray:
     """Draw air, and a body of noise in a quarter of each slice."""
-    image = np.full((1, slices, SIDE, SIDE), AIR, np.float32)
+    image = np.full((1, slices, width, width), AIR, np.float32)
     rng = np.random.default_rng(0)
-    body = (slices, SIDE // 2, SIDE // 2)
-    image[0, :, : SIDE // 2, : SIDE // 2] = rng.standard_normal(body, dtype=np.float32)
+    body = (slices, width // 2, width // 2)
+    image[0, :, : width // 2, : width // 2] = rng.standard_normal(body, dtype=np.float32)
     return image
 
 
@@ -77,15 +86,12 @@ def ours(
     return labels
 
 
-def theirs(predictor: Predictor, patch: tuple[int, ...]) -> Callable[[np.ndarray], np.ndarray]:
-    """Make a function that labels with MONAI."""
-    import torch  # noqa: PLC0415 (counted before the first run)
+def monai(network: "nn.Module", image: np.ndarray, patch: tuple[int, ...]) -> np.ndarray:
+    """Label with MONAI."""
+    import torch  # noqa: PLC0415 (a peer's)
     from monai.inferers.utils import sliding_window_inference  # noqa: PLC0415
 
-    def network(x: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(predictor.run(x.numpy())["probability"]))
-
-    def label(image: np.ndarray) -> np.ndarray:
+    with torch.inference_mode():
         found = sliding_window_inference(
             torch.from_numpy(image[None]),
             patch,
@@ -97,63 +103,143 @@ def theirs(predictor: Predictor, patch: tuple[int, ...]) -> Callable[[np.ndarray
         )
         return found[0].argmax(0).to(torch.uint8).numpy()
 
-    return label
+
+def nnunet(network: "nn.Module", image: np.ndarray, patch: tuple[int, ...]) -> np.ndarray:
+    """Label with nnU-Net's predictor, without mirror images."""
+    import torch  # noqa: PLC0415 (a peer's)
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor  # noqa: PLC0415
+
+    with torch.inference_mode():
+        answer = network(torch.zeros(1, len(image), *patch))
+    heads = SimpleNamespace(num_segmentation_heads=answer.shape[1])
+    predictor = nnUNetPredictor(
+        tile_step_size=1 - OVERLAP,
+        use_mirroring=False,
+        perform_everything_on_device=False,
+        device=torch.device("cpu"),
+        allow_tqdm=False,
+    )
+    predictor.manual_initialization(
+        network,
+        SimpleNamespace(get_label_manager=lambda _: heads),
+        SimpleNamespace(patch_size=list(patch)),
+        None,
+        {},
+        "",
+        None,
+    )
+    found = predictor.predict_sliding_window_return_logits(torch.from_numpy(image))
+    return found.argmax(0).to(torch.uint8).numpy()
 
 
-def measure(side: str, slices: int, options: argparse.Namespace) -> None:
-    """Label several times in this process; print seconds, megabytes and a sum of the labels."""
+def peers_network(predictor: Predictor, bundle: str, *, is_eager: bool) -> "nn.Module":
+    """Make the module that peers ask: the ONNX network within, or PyTorch's own."""
+    import torch  # noqa: PLC0415 (a peer's)
+
+    torch.set_num_threads(CORES)
+    if is_eager:
+        from benchmarks.eager import load, network_of  # noqa: PLC0415 (imports torch)
+
+        opened = load_bundle(bundle)
+        network = network_of(opened).eval()
+        load(network, opened.weights)
+        return network
+
+    class Within(torch.nn.Module):
+        """The ONNX network where peers expect a module."""
+
+        def forward(self, x: "Tensor") -> "Tensor":
+            answer = predictor.run(x.numpy())["probability"]
+            return torch.from_numpy(np.array(answer))
+
+    return Within()
+
+
+def one_side(options: argparse.Namespace) -> None:
+    """Label when asked; leave the labels behind."""
     patch: tuple[int, ...] = PATCH
     weights = options.weights
     if options.bundle:
         bundle = load_bundle(options.bundle)
         patch, weights = bundle.segmentation_plan.patch, bundle.weights
     predictor = open_weights(weights)
-    image = a_volume(slices)
-    batch = 4 if "batch" in side else 1
-    predictor.run(np.zeros((batch, 1, *patch), np.float32))
-    label = theirs(predictor, patch) if side == "monai" else None
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times, labels = [], np.empty(0)
-    for _ in range(options.runs):
-        began = time.perf_counter()
-        labels = label(image) if label else ours(predictor, image, patch, side)
-        times.append(time.perf_counter() - began)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    body = labels[:, : SIDE // 2 - 2, : SIDE // 2 - 2]
-    print(json.dumps([statistics.median(times), (peak - before) / 1024, int(body.sum())]))
+    image = a_volume(options.slices[0], options.width)
+    label: Callable[[], np.ndarray]
+    if options.side in (MONAI, NNUNET):
+        network = peers_network(predictor, options.bundle, is_eager=options.eager)
+        way = monai if options.side == MONAI else nnunet
+        label = functools.partial(way, network, image, patch)
+        way(network, image[:, : patch[0]], patch)
+    else:
+        label = functools.partial(ours, predictor, image, patch, options.side)
+        batch = 4 if "batch" in options.side else 1
+        predictor.run(np.zeros((batch, 1, *patch), np.float32))
+    serve(lambda: np.save(options.out, label()))
+
+
+def chosen(options: argparse.Namespace) -> Sequence[str]:
+    """List the sides that can be here: skipping needs 12 classes, a batch a free axis."""
+    sides = [*SIDES[:3], *(SIDES[3:] if not options.bundle else ())]
+    if importlib.util.find_spec("nnunetv2") is None:
+        note("nnU-Net is left out: nnunetv2 is not installed")
+        sides.remove(NNUNET)
+    return sides
 
 
 def main() -> None:
     """Measure each side in a process of its own, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", default="")
+    parser.add_argument("--eager", action="store_true")
     parser.add_argument("--slices", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--plot", type=Path)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    keep_to(CORES)
     if options.side:
-        measure(options.side, options.slices[0], options)
+        one_side(options)
         return
-    print(describe())
+    if options.eager and not options.bundle:
+        sys.exit("--eager needs --bundle")
+    print(describe(), engines(), sep="; ")
+    shown: dict[str, dict[str, float | None]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / "light.onnx"
-        light_network(weights)
         for slices in options.slices:
-            base: list[float] = []
-            for side in SIDES:
-                asked = ["--side", side, "--slices", str(slices), "--runs", str(options.runs)]
-                asked += ["--weights", str(weights), "--bundle", options.bundle]
-                command = [sys.executable, "-m", "benchmarks.windows", *asked]
-                out = subprocess.run(command, capture_output=True, text=True, check=True)
-                seconds, megabytes, total = json.loads(out.stdout.splitlines()[-1])
-                base = base or [seconds, megabytes, total]
-                print(
-                    f"{slices} slices, {side}: {seconds:.2f} s ({base[0] / seconds:.2f} times"
-                    f" as fast), {megabytes:.0f} MB ({megabytes / base[1]:.2f} of it), labels"
-                    f" {'the same' if total == base[2] else 'others'}",
-                    flush=True,
-                )
+            shown[f"{slices} slices"] = compare(options, slices, Path(folder))
+    if options.plot:
+        bars(options.plot, shown, "times as fast as MONAI")
+
+
+def compare(options: argparse.Namespace, slices: int, folder: Path) -> dict[str, float | None]:
+    """Measure one length on all sides, print a table, return ratios to MONAI."""
+    weights = folder / "light.onnx"
+    light_network(weights)
+    asked = ["--slices", str(slices), "--width", str(options.width), "--weights", str(weights)]
+    asked += ["--bundle", options.bundle] + (["--eager"] if options.eager else [])
+    sides = chosen(options)
+    paths = {side: folder / f"{n}.npy" for n, side in enumerate(sides)}
+    workers = {
+        side: Worker.start("windows", [*asked, "--side", side, "--out", str(paths[side])])
+        for side in sides
+    }
+    times, added = in_turns(workers, options.runs)
+    for worker in workers.values():
+        worker.stop()
+    base = np.load(paths[MONAI])[..., : options.width // 2 - 2, : options.width // 2 - 2]
+    rows = []
+    for side in sides:
+        body = np.load(paths[side])[..., : base.shape[-2], : base.shape[-1]]
+        same = f"{100 * (body == base).mean():.2f} %"
+        seconds = (median(times, side) or 0) / 1000
+        rows.append([side, seconds, ratio(times, MONAI, side), added[side], same])
+    print(f"\n{slices} x {options.width} x {options.width} voxels\n")
+    head = ["side", "s", "times as fast", "MB added", "labels of the body as MONAI's"]
+    print(table(head, rows))
+    return {side: ratio(times, MONAI, side) for side in sides}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 from medloop.core.errors import MedloopError
 from medloop.core.study import Content, Selection
 from medloop.workflow.intake import FolderArchive, gather
+from tests.memory import memory_kb
 from tests.soak.mutate import mutated
 
 ADDRESS_SPACE_BYTES = 6 << 30  # keeps the machine alive; what counts is the resident 2 GB
@@ -57,8 +58,7 @@ def read_one(sources: list[Path], *, seed: int, number: int) -> Read:
             images = read_everything(file, scratch)
         except Exception:  # noqa: BLE001 (whatever it is, it is what the soak looks for)
             trouble = traceback.format_exc()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Read(number, images, trouble, peak)
+    return Read(number, images, trouble, memory_kb("VmHWM") * 1024)
 
 
 def main() -> None:
