@@ -40,11 +40,16 @@ docs: $(VENV)/.test ## write the command reference and the model cards anew from
 	$(BIN)/python tools/command_reference.py docs/reference/command-line.md
 	$(BIN)/python tools/model_cards.py docs/models
 
-bench: $(VENV)/.test ## time what needs no data of its own, on this machine
-	@for file in $$(grep -L 'required=True' $$(grep -l __main__ benchmarks/*.py)); do $(BIN)/python -m "benchmarks.$$(basename "$$file" .py)"; done
+bench: $(VENV)/.test ## time medloop beside what it is compared with, on this machine: out/bench/index.md
+	$(BIN)/python -m benchmarks page -o out/bench
 
-soak: $(VENV)/.test ## feed SOAK_FILES mutated DICOM files to the readers
+soak: $(VENV)/.test ## hurt medloop for an hour or two: broken files and PDUs, 200 kills of each part, 20 minutes of load
 	$(BIN)/python -m tests.soak --files $(SOAK_FILES)
+	$(BIN)/python -m tests.soak.pdus --count 10000
+	$(BIN)/python -m tests.soak.receiving --kills 200
+	$(BIN)/python -m tests.soak.kills --kills 200
+	$(BIN)/python -m tests.soak.node --kills 200
+	$(BIN)/python -m tests.soak.node --kills 0 --minutes 20
 
 clean: ## remove what make and the tests made
 	rm -rf $(VENV) .venv-* out build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -64,6 +69,6 @@ $(VENV)/.demo: $(VENV)/.made $(DECLARED)
 $(VENV)/.test: $(VENV)/.made $(DECLARED)
 	@tools/system-packages.sh test
 	@echo "installing medloop and what its tests need into $(VENV)" >&2
-	@$(INSTALL) --group test -e '.[demo,train]'
+	@$(INSTALL) --group test -e '.[demo,train,serve,deidentify]'
 	@$(INSTALL) --no-deps dynamic-network-architectures # nnU-Net's networks, a reference; what it asks for breaks a CPU's torch
 	@touch $@ $(VENV)/.demo

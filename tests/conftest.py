@@ -1,5 +1,6 @@
 """What holds for every test: no test fails for being slow on a busy machine."""
 
+import logging
 import os
 import resource
 import signal
@@ -10,8 +11,27 @@ from hypothesis import HealthCheck, settings
 if "PYTEST_XDIST_WORKER" in os.environ:  # a worker has one core
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# gRPC's handlers for fork() crash children of a process that runs one of its servers.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was():
+    """Give every test the logging that a fresh process has: libraries turn it off."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.WARNING)  # OpenVINO raises it where a network is converted
+    logging.disable(logging.NOTSET)  # forgets what each logger remembers of it, too
+    for name, logger in root.manager.loggerDict.items():
+        if name.partition(".")[0] == "medloop" and isinstance(logger, logging.Logger):
+            logger.disabled, logger.propagate = False, True
+            logger.setLevel(logging.NOTSET)
+    yield
+    logging.disable(logging.NOTSET)
+    root.setLevel(before)
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_no_page_names_a_command_or_flag_that_is_not_there(page):
     typed = re.findall(r"^medloop (\w+)(.*)$", code, re.MULTILINE)
     known = {command.name for command in COMMANDS}
     assert {verb for verb, _ in typed} <= known
-    used = {flag for _, rest in typed for flag in re.findall(r"--[a-z-]+", rest)}
+    used = {flag for _, rest in typed for flag in re.findall(r"--[a-z0-9-]+", rest)}
     assert used <= {*flags(), "--help", "--version"}
 
 

@@ -51,6 +51,7 @@ def page(card: Mapping[str, Any], sha256: str) -> str:
         f"{training['data']}.",
         "",
         *_making(training),
+        *_footprint(card.get("footprint")),
         f"License: {card['license']}.",
         "",
         f"SHA-256 of the weights: `{sha256}`",
@@ -68,6 +69,19 @@ def _making(training: Mapping[str, Any]) -> list[str]:
         f" {training['torch']}: {training['networks']} network(s), {training['cases']} cases.",
         "",
         f"Recipe: {recipe}.",
+        "",
+    ]
+
+
+def _footprint(taken: Mapping[str, Any] | None) -> list[str]:
+    """Return what a bundle takes on disk and in memory, where that was measured."""
+    if taken is None:
+        return []
+    return [
+        "## Footprint",
+        "",
+        f"{taken['disk_mb']} MB on disk; {taken['peak_memory_mb']} MB of memory at the peak of"
+        f" {taken['case']} ({taken['machine']}).",
         "",
     ]
 

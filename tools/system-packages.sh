@@ -2,13 +2,16 @@
 # Install the Debian packages that medloop needs and this machine lacks.
 #   tools/system-packages.sh demo    Python's venv module, Pango and Chinese fonts (the PDF reports)
 #   tools/system-packages.sh test    also what the tests check us with: dicom3tools and dcmtk (DICOM),
-#                                    plastimatch (contours), poppler-utils (PDF), postgresql
+#                                    plastimatch (contours), poppler-utils (PDF), postgresql, Orthanc (a
+#                                    PACS to talk to), Tesseract (text burned into pixels), Chromium (pages),
+#                                    Node and npm (the pages' scripts, and what they load)
 # Installs nothing that is there; without apt or root it names what is missing and goes on (exit 0).
 set -euo pipefail
 
 wanted=(python3-venv libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-noto-cjk)
 if [ "${1:-demo}" = test ]; then
-  wanted+=(dicom3tools dcmtk plastimatch poppler-utils postgresql)
+  wanted+=(dicom3tools dcmtk plastimatch poppler-utils postgresql orthanc orthanc-dicomweb orthanc-gdcm
+    tesseract-ocr tesseract-ocr-chi-sim chromium nodejs npm)
 fi
 
 has_library() { { ldconfig -p 2>/dev/null || /sbin/ldconfig -p 2>/dev/null || true; } | grep -F "$1" >/dev/null; }
@@ -25,6 +28,14 @@ is_present() {
     dcmtk) command -v dsrdump >/dev/null ;;
     plastimatch) command -v plastimatch >/dev/null ;;
     poppler-utils) command -v pdftotext >/dev/null ;;
+    orthanc) command -v Orthanc >/dev/null ;;
+    orthanc-dicomweb) ls /usr/share/orthanc/plugins/libOrthancDicomWeb.so* >/dev/null 2>&1 ;;
+    orthanc-gdcm) ls /usr/share/orthanc/plugins/libOrthancGdcm.so* >/dev/null 2>&1 ;;
+    tesseract-ocr) command -v tesseract >/dev/null ;;
+    tesseract-ocr-chi-sim) tesseract --list-langs 2>/dev/null | grep -q chi_sim ;;
+    chromium) command -v chromium >/dev/null ;;
+    nodejs) command -v node >/dev/null ;;
+    npm) command -v npm >/dev/null ;;
     postgresql) command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
   esac
 }
