@@ -1,9 +1,6 @@
 """From trained torch networks to a bundle's ONNX file."""
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +11,7 @@ from numpy import ndarray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from medloop.learning.exporter_notes import without_exporter_notes
 from medloop.models.bundle import SCREEN
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.detection_plan import DetectionPlan
@@ -160,7 +158,7 @@ def export_onnx(
     if example is not None:
         shapes = None if free is None else {"image": dict(free)}
     example = torch.zeros(1, 3, 256, 320) if example is None else example
-    with _quiet():
+    with without_exporter_notes():
         torch.onnx.export(
             model,
             (example,),
@@ -175,19 +173,6 @@ def export_onnx(
         )
     proto = onnx.load(str(path))
     path.write_bytes(_plain(_packed(proto)).SerializeToString(deterministic=True))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes about optional parts and its own deprecations to itself."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _packed(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -1,8 +1,5 @@
 """Every kind leaves torch as ONNX with free sides, and two runtimes agree with it."""
 
-import logging
-import warnings
-
 import numpy as np
 import pytest
 
@@ -11,6 +8,7 @@ pytest.importorskip("onnxscript", reason="the exporter of ONNX is absent")
 
 from torch import nn  # noqa: E402 (after the skip)
 
+from medloop.learning.exporter_notes import without_exporter_notes  # noqa: E402
 from medloop.models.nets import Depthwise  # noqa: E402
 from medloop.models.networks.build import build  # noqa: E402
 from tests.models.networks.small import EVERY, needs_monai  # noqa: E402
@@ -36,22 +34,17 @@ def exported(model: nn.Module, architecture, size: tuple[int, ...], path) -> str
     for axis, multiple in enumerate(architecture.multiple):
         side = torch.export.Dim(f"side{axis}", min=1 if multiple > 1 else 4, max=256)
         free[2 + axis] = multiple * side if multiple > 1 else side
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torch.onnx.export(
-                model,
-                (torch.zeros(2, architecture.channels, *size),),
-                str(path),
-                input_names=["image"],
-                dynamic_shapes=(free,),
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-            )
-    finally:
-        logging.disable(logging.NOTSET)
+    with without_exporter_notes():
+        torch.onnx.export(
+            model,
+            (torch.zeros(2, architecture.channels, *size),),
+            str(path),
+            input_names=["image"],
+            dynamic_shapes=(free,),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
     return str(path)
 
 

@@ -1,10 +1,8 @@
 """From a foreign network to a bundle: exported, compared with its original, sealed."""
 
-import logging
 import re
 import shutil
 import uuid
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from torch import Tensor, nn
 
 from medloop.core.errors import FOREIGN_ERRORS, InputError
 from medloop.learning.base import save_network
+from medloop.learning.exporter_notes import without_exporter_notes
 from medloop.learning.imports.frame import Frame
 from medloop.learning.imports.monai_bundle import read_monai_bundle
 from medloop.learning.imports.nnunet import read_nnunet
@@ -138,11 +137,8 @@ def _write(foreign: Foreign, folder: Path, *, name: str) -> None:
 
 def _export(model: nn.Module, example: Tensor, path: Path, *, is_script: bool) -> None:
     """Write FP32 ONNX; a TorchScript program can only be traced."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # the exporter's notes about parts that are not needed
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
+        with without_exporter_notes(), torch.no_grad():
             torch.onnx.export(
                 torch.jit.trace(model, example) if is_script else model,
                 (example,),
@@ -155,8 +151,6 @@ def _export(model: nn.Module, example: Tensor, path: Path, *, is_script: bool) -
             )
     except FOREIGN_ERRORS as why:
         raise InputError(f"the network has no ONNX form: {_first(why)}") from why
-    finally:
-        logging.disable(before)
     proto = onnx.load(str(path))
     proto.doc_string = proto.graph.doc_string = ""
     for part in (proto, proto.graph, *proto.graph.node):
