@@ -138,23 +138,125 @@ def test_a_part_solid_nodule_whose_solid_part_nobody_measured_says_so(solid_mm):
     model = replace(model, assessments=model.assessments | partly)
     solid = () if solid_mm is None else (Measurement(lung.SOLID_MEAN, solid_mm, "mm"),)
     drawn = replace(model.findings[0], measurements=(*model.findings[0].measurements, *solid))
-    judge = Judged("1", Verdict.CHANGED, drawn, model.findings[0])
+    judge = Judged("1", Verdict.CHANGED, drawn, a_nodule(9.0, 1))
     found = revise(model, Reviewed((judge,)))
     assert ("lung-solid-unsized" in codes_of(found)) is (solid_mm is None)
     assert found.assessments["Lung-RADS"] == ("4B" if solid_mm is None else "3")
 
 
-@pytest.mark.parametrize(("typed_mm", "mean_mm"), [(9.0, 12.0), (11.0, 11.0)])
-def test_the_mean_diameter_follows_axes_that_a_reader_changed(typed_mm, mean_mm):
-    def sized(mm, mean):
-        told = Measurement(lung.MEAN_DIAMETER, mean, "mm")
-        nodule = a_nodule(mm, 1)
-        return replace(nodule, measurements=(*nodule.measurements, told))
+def sized(long_mm=None, short_mm=None, mean_mm=None, **more):
+    """A nodule of some sizes."""
+    told = {lung.LONG_AXIS: long_mm, lung.SHORT_AXIS: short_mm, lung.MEAN_DIAMETER: mean_mm}
+    told |= {getattr(lung, name): value for name, value in more.items()}
+    values = (Measurement(code, mm, "mm") for code, mm in told.items() if mm is not None)
+    return Finding(lung.NODULE, None, tuple(values), segment=1, center_lps_mm=(0.0, 0.0, 0.0))
 
-    model = replace(a_lung(9.0), findings=(sized(9.0, 9.0),))
-    judge = Judged("1", Verdict.CHANGED, sized(12.0, typed_mm), model.findings[0])
-    (found,) = revise(model, Reviewed((judge,))).findings
-    assert found.measured(lung.MEAN_DIAMETER) == mean_mm
+
+def resized(before, now, **told):
+    """What follows where a reader gave a nodule other sizes."""
+    held = {"texture": "solid", "Lung-RADS": "2", "because": "x"} | told
+    model = a_result("lung", [before], {"Lung-RADS": "2", "nodules": 1, "nodule_1": held})
+    return revise(model, Reviewed((Judged("1", Verdict.CHANGED, now, before),)))
+
+
+@pytest.mark.parametrize(
+    ("before", "mean_mm", "category", "follow_up"),
+    [
+        (sized(5.0, 4.0, 4.5), 5.9, "2", "CT at 6-12 months, then consider CT at 18-24 months"),
+        (sized(5.0, 4.0, 4.5), 6.0, "3", "CT at 6-12 months, then consider CT at 18-24 months"),
+        (
+            sized(5.0, 4.0, 4.5),
+            9.0,
+            "4A",
+            "consider CT at 3 months, PET/CT, or tissue sampling",
+        ),
+        (sized(), 15.0, "4B", "consider CT at 3 months, PET/CT, or tissue sampling"),
+        (sized(20.0, 18.0, 19.0), 5.4, "2", "no routine follow-up"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_mean_diameter_that_was_typed_governs_category_advice_and_sentence(
+    before, mean_mm, category, follow_up, language
+):
+    axes = [before.measured(axis) for axis in (lung.LONG_AXIS, lung.SHORT_AXIS)]
+    found = resized(before, sized(*axes, mean_mm))
+    assert found.assessments["Lung-RADS"] == category
+    assert found.assessments["nodule_1"]["Lung-RADS"] == category
+    assert found.assessments["Fleischner_low"] == follow_up
+    (nodule,) = found.findings
+    assert nodule.measured(lung.LONG_AXIS) is None, "the axes are not of this mean"
+    told = concluded(a_case(), found, language)
+    assert f"{mean_mm:.1f}\u00a0mm" in told.sentences[0]
+    assert category in told.headline
+
+
+@pytest.mark.parametrize(
+    ("axes", "mean_mm", "category"),
+    [
+        ((5.9, 5.8), 5.9, "2"),
+        ((6.0, 5.9), 6.0, "3"),
+        ((8.0, 7.9), 8.0, "4A"),
+        ((15.1, 14.8), 15.0, "4B"),
+    ],
+)
+def test_the_mean_of_typed_axes_is_rounded_to_a_tenth_with_halves_upward(
+    axes, mean_mm, category
+):
+    found = resized(sized(4.0, 4.0, 4.0), sized(*axes, 4.0))
+    assert found.findings[0].measured(lung.MEAN_DIAMETER) == mean_mm
+    assert found.assessments["Lung-RADS"] == category
+
+
+def test_of_a_stored_contradiction_the_axes_govern():
+    found = resized(sized(9.0, 9.0, 9.0), sized(12.0, 12.0, 11.0))
+    assert found.findings[0].measured(lung.MEAN_DIAMETER) == 12.0
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (sized(12.0, 12.0, 11.0), "have a mean of 12.0 mm, not of 11.0 mm"),
+        (sized(8.0, 9.0, 9.0), "short axis, 9.0 mm, is longer than the long axis, 8.0 mm"),
+        (sized(8.0, None, 8.4), "the mean, 8.4 mm, is longer than the long axis, 8.0 mm"),
+        (sized(0.0, 0.0), "leave it empty"),
+        (replace(sized(), measurements=(Measurement(lung.LONG_AXIS, 1.2, "cm"),)), "not in cm"),
+    ],
+)
+def test_sizes_that_cannot_be_of_one_nodule_are_refused_in_one_line(now, said):
+    refused = contradiction("lung", now, sized(9.0, 8.0, 9.0))
+    assert said in refused
+    assert "\n" not in refused
+    assert contradiction("lung", now, sized(9.0, 8.0, 9.0), Language.CHINESE) != refused
+    assert contradiction("lung", now, now) is None, "it stood there before"
+
+
+@pytest.mark.parametrize("now", [sized(12.0, 11.0, 11.6), sized(12.0, 11.0, 9.0), sized(12.0)])
+def test_sizes_that_can_be_of_one_nodule_are_taken(now):
+    assert contradiction("lung", now, sized(9.0, 9.0, 9.0)) is None
+
+
+def test_a_category_stays_while_nobody_measured_the_nodule_anew():
+    """A stable nodule of category 3 is one of 2, which its size alone does not tell."""
+    before = sized(7.0, 7.0, 7.0)
+    moved = replace(before, site=lung.LUNG)
+    found = resized(before, moved, because="category 3, stable or smaller since")
+    assert found.assessments["Lung-RADS"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("mean_mm", "change", "category", "more_mm"),
+    [(7.2, "stable", "2", 0.2), (9.0, "grown", "4B", 2.0), (5.0, "shrunk", "2", -2.0)],
+)
+def test_growth_follows_a_size_that_was_typed(mean_mm, change, category, more_mm):
+    past = {"PRIOR_LONG": 7.0, "PRIOR_SHORT": 7.0, "PRIOR_MEAN": 7.0, "PRIOR_DAYS": 180.0}
+    past |= {"PRIOR_VOLUME": 180.0, "VOLUME": 180.0}
+    before = sized(7.0, 7.0, 7.0, MEAN_CHANGE=0.0, **past)
+    now = sized(7.0, 7.0, mean_mm, MEAN_CHANGE=0.0, **past)
+    found = resized(before, now, change="stable", prior_nodule="1", prior_category="3")
+    assert found.assessments["nodule_1"]["change"] == change
+    assert found.assessments["Lung-RADS"] == category
+    assert found.findings[0].measured(lung.MEAN_CHANGE) == pytest.approx(more_mm)
+    assert found.findings[0].measured(lung.VOLUME_CHANGE) == 0.0
 
 
 def test_a_notice_about_a_nodule_stays_when_another_is_added():

@@ -13,9 +13,11 @@ from medloop.clinical.lung import codes as lung
 from medloop.clinical.lung.lung_rads import ORDER
 from medloop.clinical.lung.phrases import OTHERS
 from medloop.clinical.lung.phrases import WORDS as LUNG_WORDS
+from medloop.clinical.lung.sizes import conflict, settled
 from medloop.clinical.radiotherapy.codes import ANATOMY, ORGANS, PAIR
 from medloop.clinical.radiotherapy.codes import VOLUME as ORGAN_VOLUME
 from medloop.clinical.radiotherapy.phrases import NAMES
+from medloop.clinical.report.language import Book, Language, say
 from medloop.clinical.retina import codes as retina
 from medloop.clinical.retina.phrases import ROMAN
 from medloop.clinical.retina.phrases import WORDS as RETINA_WORDS
@@ -74,21 +76,31 @@ def choices_for(analysis: str) -> Choices:
     return _CHOICES.get(analysis, _ANY)
 
 
-def contradiction(analysis: str, finding: Finding) -> str | None:
-    """Say why a finding cannot be what its segment is; None where nothing speaks against it.
+def contradiction(
+    analysis: str,
+    finding: Finding,
+    before: Finding | None = None,
+    language: Language = Language.ENGLISH,
+) -> str | None:
+    """Say why a finding cannot be what it says; None where nothing speaks against it.
 
-    Organs at risk are told apart, and right from left, by their labels.
+    Organs at risk are told apart, and right from left, by their labels; of nodules, sizes that
+    differ from those `before` must be those of one nodule.
     """
+    if analysis == "lung":
+        return conflict(finding, before, language)
     organ = next((o for o in ORGANS.values() if o.label == finding.segment), None)
     if analysis != "head_neck" or organ is None:
         return None
     is_side = organ.site is None or finding.site in (None, organ.site)
     if finding.concept == organ.concept and is_side:
         return None
-    return (
-        f"segment {organ.label} is the {organ.name}: a finding that names it is of no other "
-        "organ or side; reject it, and add the other with a segment of its own"
-    )
+    return say(_REFUSALS, "organ", language, label=organ.label, name=organ.name)
+
+
+def settled_finding(analysis: str, finding: Finding, before: Finding | None = None) -> Finding:
+    """Let sizes that a reader typed govern those that follow from them."""
+    return settled(finding, before) if analysis == "lung" else finding
 
 
 def _own(value: str, meaning: str, chinese: str) -> Choice:
@@ -99,6 +111,14 @@ def _sct(value: str, meaning: str, chinese: str) -> Choice:
     return Choice(Code("SCT", value, meaning), (meaning, chinese))
 
 
+_REFUSALS: Final[Book] = {
+    "organ": (
+        "segment {label} is the {name}: a finding that names it is of no other organ or side; "
+        "reject it, and add the other with a segment of its own",
+        "分割 {label} 为 {name}：引用它的发现不能是其他器官或另一侧；请否定该发现，"
+        "另行添加并使用新的分割",
+    ),
+}
 _YES_NO: Final = ((True, ("Yes", "是")), (False, ("No", "否")))
 _ANY: Final = Choices((Choice(retina.ABNORMAL, ("Lesion", "病灶")),))
 
@@ -163,6 +183,7 @@ _LUNG: Final = Choices(
     sizes=(
         Size(lung.LONG_AXIS, "mm", ("Long axis", "长径")),
         Size(lung.SHORT_AXIS, "mm", ("Short axis", "短径")),
+        Size(lung.MEAN_DIAMETER, "mm", ("Mean diameter", "平均径")),
     ),
     scales=(Scale("Lung-RADS", ("Lung-RADS", "Lung-RADS"), tuple((n, (n, n)) for n in ORDER)),),
     category=lung.MORPHOLOGY,

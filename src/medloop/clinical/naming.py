@@ -7,7 +7,8 @@ from medloop.clinical.brain.codes import HIPPOCAMPUS
 from medloop.clinical.brain.phrases import WORDS as BRAIN
 from medloop.clinical.choices import Choice, choices_for
 from medloop.clinical.lung import codes as lung
-from medloop.clinical.lung.wording import axes, place
+from medloop.clinical.lung.wording import place
+from medloop.clinical.lung.wording import size as size_of
 from medloop.clinical.radiotherapy.codes import ORGANS
 from medloop.clinical.radiotherapy.phrases import NAMES
 from medloop.clinical.report.language import Book, Language, say
@@ -82,7 +83,7 @@ def _lesions(finding: Finding, kind: str, language: Language) -> str:
 
 def _nodule(finding: Finding, language: Language) -> str:
     what, where = say(_WORDS, "nodule", language), _low(place(finding, language))
-    size = axes(finding)
+    size = size_of(finding)
     if size == "–":
         return say(_WORDS, "part", language, what=what, where=where)
     return say(_WORDS, "sized", language, what=what, where=where, size=size)

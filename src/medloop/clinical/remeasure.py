@@ -9,6 +9,7 @@ from jaxtyping import Bool, Integer
 from numpy import ndarray
 
 from medloop.clinical.lung import codes as lung
+from medloop.clinical.lung.nodule import Axes
 from medloop.clinical.retina.redrawn import redrawn_lesions, rejected_lesions, without_quadrants
 from medloop.core.code import Code
 from medloop.core.finding import Finding, Measurement, Result
@@ -136,10 +137,12 @@ def _nodule(
     size = mask_size(turn.upright(mask), spacing)
     if size is None:
         return ()
+    long_mm = round(size.long_mm, 1)
+    short_mm = min(round(size.short_mm, 1), long_mm)
     values = (
-        (lung.LONG_AXIS, round(size.long_mm, 1), "mm"),
-        (lung.SHORT_AXIS, round(size.short_mm, 1), "mm"),
-        (lung.MEAN_DIAMETER, round((size.long_mm + size.short_mm) / 2, 1), "mm"),
+        (lung.LONG_AXIS, long_mm, "mm"),
+        (lung.SHORT_AXIS, short_mm, "mm"),
+        (lung.MEAN_DIAMETER, Axes(long_mm, short_mm).mean_mm, "mm"),
         (lung.LARGEST_DIAMETER, round(size.greatest_mm, 1), "mm"),
         (lung.VOLUME, round(size.volume_mm3, 1), "mm3"),
     )

@@ -410,3 +410,26 @@ def test_readers_see_each_others_readings_only_once_all_are_in(apart, job, store
     assert third.post(f"/api/jobs/{job}/reading", json={}).status_code == 403
     refused = [each for each in store.audit.entries() if "was refused" in each.action]
     assert refused
+
+
+def test_of_sizes_that_follow_from_each_other_those_stay_that_were_typed(reader, job):
+    def size(code, meaning, value):
+        scheme = "SCT" if code.isdecimal() else "99MEDLOOP"
+        concept = {"scheme": scheme, "value": code, "meaning": meaning}
+        return {"concept": concept, "value": value, "unit": "mm"}
+
+    def told(reading):
+        (finding,) = reading["findings"]
+        return {each["concept"]["value"]: each["value"] for each in finding["measurements"]}
+
+    long_mm, short_mm = "103339001", "103340004"
+    reading = begin(reader, job)
+    axes = [size(long_mm, "Long axis", 9.0), size(short_mm, "Short axis", 8.1)]
+    reading = edit(reader, reading, "change", "1", {"measurements": axes})
+    assert told(reading) == {long_mm: 9.0, short_mm: 8.1, "LUNG-MEAN-MM": 8.6}
+    mean = size("LUNG-MEAN-MM", "Mean of long and short axis", 5.0)
+    reading = edit(reader, reading, "change", "1", {"measurements": [*axes, mean]})
+    assert told(reading) == {"LUNG-MEAN-MM": 5.0}
+    wrong = {"measurements": [size(long_mm, "Long axis", 3.0), mean | {"value": 4.0}]}
+    refused = edit(reader, reading, "change", "1", wrong, code=422)
+    assert "longer than the long axis" in refused["error"]

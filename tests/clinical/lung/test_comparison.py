@@ -101,6 +101,7 @@ def test_a_nodule_that_doubled_has_its_doubling_time():
         "prior_nodule": "1",
         "volume_change": "measurable",
         "prior_texture": "solid",
+        "prior_category": "2",
     }
 
 

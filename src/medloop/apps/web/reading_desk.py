@@ -10,19 +10,21 @@ from fastapi import HTTPException
 
 from medloop.annotation import masks
 from medloop.annotation.checks import Scales, checked, segment_mistakes
-from medloop.annotation.draft import mask_to_plain
+from medloop.annotation.draft import Draft, mask_to_plain
 from medloop.annotation.fields import Extent
 from medloop.apps.web.context import Context
 from medloop.apps.web.images import Desk, images_of
 from medloop.apps.web.reading_access import own_reading, require_may_begin, seen_reading
 from medloop.apps.web.security import Principal
-from medloop.clinical.choices import choices_for, contradiction
+from medloop.clinical.choices import choices_for, contradiction, settled_finding
+from medloop.clinical.report.language import Language
 from medloop.core.edit import Action, Edit
 from medloop.core.errors import InputError
 from medloop.core.image import Segment
 from medloop.core.plain import (
     Record,
     code_to_plain,
+    finding_to_plain,
     segment_from_plain,
     segment_to_plain,
 )
@@ -86,8 +88,13 @@ class ReadingDesk:
             raise HTTPException(409, f"the reading is at edit {review.reading.number} by now")
         return review
 
-    def correct(self, who: Principal, review: Review, edit: Edit) -> Review:
-        """Keep an edit: 422 with all that is wrong with it, 409 if another was faster."""
+    def correct(
+        self, who: Principal, review: Review, edit: Edit, language: Language = Language.ENGLISH
+    ) -> Review:
+        """Keep an edit: 422 with all that is wrong with it, 409 if another was faster.
+
+        Of sizes that follow from each other those stay which the edit changed.
+        """
         extent = self._extent(review) if edit.action in _PLACED else Extent()
         scales = _scales(review.looked.job.analysis)
         try:
@@ -95,10 +102,7 @@ class ReadingDesk:
         except InputError as error:
             raise HTTPException(422, str(error)) from error
         if edit.action in _PLACED:
-            found = draft.finding(full.target).finding
-            said = contradiction(review.looked.job.analysis, found)
-            if said is not None:
-                raise HTTPException(422, said)
+            full = _sensible(review, full, draft, language)
         return self.keep(who, review, full)
 
     def draw(
@@ -182,6 +186,24 @@ def desk_of(context: Context) -> ReadingDesk:
 def is_flat(review: Review) -> bool:
     """Whether a reading is about a picture."""
     return review.looked.selection.series[0].content is Content.PICTURES
+
+
+def _sensible(review: Review, edit: Edit, draft: Draft, language: Language) -> Edit:
+    """Return an edit of a finding with all that follows from it, or 422 what contradicts."""
+    analysis, drafted = review.looked.job.analysis, draft.finding(edit.target)
+    known = {each.key: each.finding for each in review.draft.findings}
+    found, before = drafted.finding, known.get(edit.target)
+    proposed = drafted.before.measurements if drafted.before else None
+    if found.measurements == proposed:  # as it was: the analysis answers for that
+        return edit
+    said = contradiction(analysis, found, before, language)
+    if said is not None:
+        raise HTTPException(422, said)
+    measured = settled_finding(analysis, found, before)
+    if measured == found or not isinstance(edit.after, dict):
+        return edit
+    sizes = finding_to_plain(measured)["measurements"]
+    return replace(edit, after={**edit.after, "measurements": sizes})
 
 
 def _scales(analysis: str) -> Scales:

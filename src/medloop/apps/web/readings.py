@@ -92,7 +92,8 @@ def _add_readings(routes: APIRouter, desk: ReadingDesk) -> None:
             clicks=wanted.clicks,
             at=desk.context.now(),
         )
-        return _answer(desk, request, who, desk.correct(who, review, change))
+        kept = desk.correct(who, review, change, language_of(request))
+        return _answer(desk, request, who, kept)
 
     @routes.get("/readings/{number}/edits", responses={403: {}, 404: {}})
     def edits(who: Reader, number: Number) -> Response:

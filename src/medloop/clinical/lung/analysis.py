@@ -36,7 +36,7 @@ from medloop.clinical.lung.recording import assessments_of, disagreements, findi
 from medloop.clinical.lung.suitability import choose, remarks, require_chest
 from medloop.core.finding import Assessment, Provenance, Result, Weights
 from medloop.core.geometry import Grid
-from medloop.core.image import HeatMap, LabelMap, Volume
+from medloop.core.image import HeatMap, LabelMap, Patch, Volume
 from medloop.core.study import Case, Notice, Selection, Study
 from medloop.imaging.hounsfield import check_hu
 from medloop.imaging.lobes import Lobes, find_lobes
@@ -49,6 +49,7 @@ from medloop.models.predict import Predictor, answered
 
 MOST: Final = 30  # nodules that are reported
 EXPLAINED: Final = 8  # that have a heat map
+_OCCLUSION: Final = "Occlusion of the slices screened (Zeiler 2014)"
 _THICK_MM: Final = 2.5
 _LEAST_MM: Final = 3.0  # mean diameter; less is no nodule that anybody follows
 _KNOWN_MM: Final = 8.0  # around the place where an earlier study had a nodule
@@ -136,7 +137,7 @@ class LungAnalysis:
             | recorded(landmarks)
             | scan,
             labels=_labels(shown, volume),
-            heat_maps=_heat_maps(shown[:EXPLAINED], chest, self.networks, volume),
+            heat_maps=_heat_maps(shown[:EXPLAINED], chest, self.networks, volume.grid),
             warnings=(
                 *remarks(case.selection.series[0]),
                 *check_hu(volume).notices,
@@ -266,33 +267,33 @@ def _part(upright: UInt8[ndarray, "k j i"], of: Measured) -> UInt8[ndarray, "z y
 
 
 def _heat_maps(
-    found: Sequence[Described], chest: Chest, networks: Networks, volume: Volume
+    found: Sequence[Described], chest: Chest, networks: Networks, grid: Grid
 ) -> tuple[HeatMap, ...]:
-    """Map what the network that screens goes by, in the slices around each nodule."""
-    if not found:
-        return ()
-    heat = np.zeros(volume.grid.shape, np.uint8)
-    upright = turn_of(volume.grid).upright(heat)  # a view
-    spacing_mm = np.array(chest.grid.spacing_mm)
-    for each in found:
+    """Map what the network that screens goes by, in a box around each nodule."""
+    turn, spacing_mm = turn_of(grid), np.array(chest.grid.spacing_mm)
+    maps = []
+    for n, each in enumerate(found, start=1):
         center = np.array(each.center)
         cube = cubes_at(chest.hu, spacing_mm, center[None], networks.plan)[0]
         drop = hidden_parts(networks.screen, cube, networks.plan)
-        _spread(drop / max(float(drop.max()), 1e-6), center, upright, spacing_mm, networks.plan)
-    return (HeatMap("nodules", heat, "Occlusion of the slices screened (Zeiler 2014)"),)
+        share = drop / max(float(drop.max()), 1e-6)
+        box = turn.patch_back(_placed(share, center, chest.grid, networks.plan))
+        explained = {"finding": n}
+        maps.append(HeatMap("nodules", box.array, _OCCLUSION, explained, box.low))
+    return tuple(maps)
 
 
-def _spread(
+def _placed(
     share: Float[ndarray, "y x"],
     center: Float[ndarray, " 3"],
-    heat: UInt8[ndarray, "k j i"],
-    spacing_mm: Float[ndarray, " 3"],
+    grid: Grid,
     plan: NodulePlan,
-) -> None:
-    """Put a map of slices where they lie, `_THICK_MM` on either side."""
+) -> Patch:
+    """Put a map of slices where they lie, `_THICK_MM` on either side; of an upright volume."""
+    spacing_mm = np.array(grid.spacing_mm)
     zoom = spacing_mm[1:] / np.array(plan.spacing_mm[1:])
     half = (np.array(share.shape) - 1) / 2
-    size = np.array(heat.shape)
+    size = np.array(grid.shape)
     reach = np.array([_THICK_MM / spacing_mm[0], *(half / zoom)])
     low = np.clip(np.ceil(center - reach).astype(int), 0, size - 1)
     high = np.clip(np.floor(center + reach).astype(int) + 1, low + 1, size)
@@ -302,5 +303,6 @@ def _spread(
     )
     columns, rows = (part.astype(np.float32) for part in np.meshgrid(x, y))
     level = cv2.remap(share, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    heat[box] = np.maximum(heat[box], np.rint(255 * level).astype(np.uint8))
+    flat = np.rint(255 * level).astype(np.uint8)
+    whole = np.repeat(flat[None], int(high[0] - low[0]), axis=0)
+    return Patch(whole, tuple(low.tolist()), grid.shape)

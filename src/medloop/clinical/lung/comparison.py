@@ -19,12 +19,14 @@ from medloop.clinical.lung.growth import (
 from medloop.clinical.lung.landmarks import Landmarks, brought, remembered
 from medloop.clinical.lung.lung_rads import GROWTH_MM, has_grown
 from medloop.clinical.lung.nodule import Course, Nodule, Texture
+from medloop.clinical.lung.sizes import size_of
 from medloop.core.code import Code
 from medloop.core.finding import Assessment, Finding, Measurement, Tracking
 from medloop.core.prior import Prior
 from medloop.core.study import Notice
 
 DAYS_PER_MONTH: Final = 365.25 / 12
+_CHANGES: Final = (codes.MEAN_CHANGE, codes.VOLUME_CHANGE, codes.DOUBLING_TIME)
 # A nodule of category 3 is looked at again after 6 months, one of 4A after 3 (Lung-RADS v2022):
 # only such a time without growth, with some weeks' grace, speaks for a lower category.
 _WATCHED_DAYS: Final[Mapping[str, int]] = {"3": 150, "4A": 75}
@@ -78,6 +80,8 @@ class Follow:
         if self.was is not None:
             out["prior_nodule"] = str(self.was_number)
             out |= {"prior_texture": self.was_texture} if self.was_texture else {}
+            counted = self.nodule.prior_category
+            out |= {"prior_category": counted} if counted else {}
             shift = next(m.value for m in self.measurements if m.concept == codes.VOLUME_CHANGE)
             out["volume_change"] = "measurable" if is_measurable(100, 100 + shift) else "none"
         return out
@@ -185,6 +189,31 @@ def volume_growth(comparison: Comparison) -> tuple[Notice, ...]:
     return tuple(notices)
 
 
+def followed(finding: Finding, told: Mapping[str, str]) -> tuple[Finding, dict[str, str]]:
+    """Compare a nodule that was measured anew with what the result says it was before.
+
+    Returns it with its changes, and what is said of it; both as they are where nothing was.
+    """
+    size, before_mm = size_of(finding), finding.measured(codes.PRIOR_MEAN)
+    days = finding.measured(codes.PRIOR_DAYS)
+    if size is None or before_mm is None or not days:
+        return finding, dict(told)
+    first_mm = finding.measured(codes.FIRST_MEAN) or before_mm
+    course = _course(size.mean_mm, before_mm, days, first_mm=first_mm)
+    now_mm3, before_mm3 = (
+        finding.measured(concept) or 0.0 for concept in (codes.VOLUME, codes.PRIOR_VOLUME)
+    )
+    volumes = (now_mm3, before_mm3) if now_mm3 and before_mm3 else (0.0, 0.0)
+    values = [Measurement(codes.MEAN_CHANGE, round(size.mean_mm - before_mm, 1), "mm")]
+    said = {**told, "change": str(_change(course, size.mean_mm, before_mm, volumes))}
+    if any(volumes):
+        values += _volume_changes(now_mm3, before_mm3, days)
+        is_sure = is_measurable(before_mm3, now_mm3)
+        said["volume_change"] = "measurable" if is_sure else "none"
+    left = (each for each in finding.measurements if each.concept not in _CHANGES)
+    return replace(finding, measurements=(*left, *values)), said
+
+
 def _is_cut_short(prior: Prior) -> bool:
     """Whether the earlier result lists only the likeliest nodules."""
     return any(notice.code == "lung-many" for notice in prior.result.warnings)
@@ -215,7 +244,6 @@ def _follow(now: Sized, was: Finding, number: int, prior: Prior) -> Follow:
         solid_course=_solid_course(now.nodule, was, about, prior.days),
         prior_category=category if prior.days >= _WATCHED_DAYS.get(category, 0) else "",
     )
-    share = 100 * (now.volume_mm3 / before_mm3 - 1)
     values = [
         (codes.PRIOR_LONG, was.measured(codes.LONG_AXIS) or 0.0, "mm"),
         (codes.PRIOR_SHORT, was.measured(codes.SHORT_AXIS) or 0.0, "mm"),
@@ -223,21 +251,30 @@ def _follow(now: Sized, was: Finding, number: int, prior: Prior) -> Follow:
         (codes.PRIOR_VOLUME, before_mm3, "mm3"),
         (codes.PRIOR_DAYS, prior.days, "d"),
         (codes.MEAN_CHANGE, round(now.mean_mm - before_mm, 1), "mm"),
-        (codes.VOLUME_CHANGE, round(share, 1), "%"),
         (codes.FIRST_MEAN, first_mm, "mm"),
         (codes.FIRST_DAYS, first_days, "d"),
     ]
-    if share > 0 and is_measurable(before_mm3, now.volume_mm3):
-        days = doubling_time_days(before_mm3, now.volume_mm3, prior.days)
-        values.append((codes.DOUBLING_TIME, round(days, 1), "d"))
     return Follow(
-        _change(course, now, before_mm, before_mm3),
+        _change(course, now.mean_mm, before_mm, (now.volume_mm3, before_mm3)),
         nodule,
         was,
         number,
         str(about.get("texture", "")),
-        tuple(Measurement(concept, float(value), unit) for concept, value, unit in values),
+        (
+            *(Measurement(concept, float(value), unit) for concept, value, unit in values),
+            *_volume_changes(now.volume_mm3, before_mm3, prior.days),
+        ),
     )
+
+
+def _volume_changes(now_mm3: float, before_mm3: float, days: float) -> list[Measurement]:
+    """Return by how much a volume changed, and where it grew the time in which it doubles."""
+    share = 100 * (now_mm3 / before_mm3 - 1)
+    values = [Measurement(codes.VOLUME_CHANGE, round(share, 1), "%")]
+    if share > 0 and is_measurable(before_mm3, now_mm3):
+        doubled = doubling_time_days(before_mm3, now_mm3, days)
+        values.append(Measurement(codes.DOUBLING_TIME, round(doubled, 1), "d"))
+    return values
 
 
 def _first(was: Finding, before_mm: float, days: int) -> tuple[float, float]:
@@ -248,7 +285,7 @@ def _first(was: Finding, before_mm: float, days: int) -> tuple[float, float]:
     return first_mm, first_days + days
 
 
-def _course(now_mm: float, before_mm: float, days: int, *, first_mm: float) -> Course:
+def _course(now_mm: float, before_mm: float, days: float, *, first_mm: float) -> Course:
     """Name growth: fast enough within 12 months, or in sum since the nodule was first seen."""
     if has_grown(now_mm, before_mm, days / DAYS_PER_MONTH):
         return Course.GROWING
@@ -270,15 +307,21 @@ def _solid_course(
     return Course.GROWING if is_more else Course.STABLE
 
 
-def _change(course: Course, now: Sized, before_mm: float, before_mm3: float) -> Change:
-    """Tell shrinking from staying: by more than 1.5 mm, or by a volume beyond repeatability."""
+def _change(
+    course: Course, now_mm: float, before_mm: float, volumes_mm3: tuple[float, float]
+) -> Change:
+    """Tell shrinking from staying: by more than 1.5 mm, or by a volume beyond repeatability.
+
+    `volumes_mm3` are those of now and before, zeros where they are not known.
+    """
     if course is Course.GROWING:
         return Change.GROWN
     if course is Course.SLOWLY_GROWING:
         return Change.GROWN_SLOWLY
-    is_less = now.volume_mm3 < before_mm3 and is_measurable(before_mm3, now.volume_mm3)
-    is_thinner = round(before_mm - now.mean_mm, 6) > GROWTH_MM
-    is_smaller = now.mean_mm <= before_mm and (is_less or is_thinner)
+    now_mm3, before_mm3 = volumes_mm3
+    is_less = now_mm3 < before_mm3 and is_measurable(before_mm3, now_mm3)
+    is_thinner = round(before_mm - now_mm, 6) > GROWTH_MM
+    is_smaller = now_mm <= before_mm and (is_less or is_thinner)
     return Change.SHRUNK if is_smaller else Change.STABLE
 
 

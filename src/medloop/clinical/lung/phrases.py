@@ -74,6 +74,10 @@ WORDS: Book = {
         "; was {size}\u00a0mm on {date} ({volume}): {change}",
         "；{date} 为 {size}\u00a0mm（{volume}）：{change}",
     ),
+    "was_bare": (
+        "; was {size}\u00a0mm on {date}: {change}",
+        "；{date} 为 {size}\u00a0mm：{change}",
+    ),
     "was_texture": (", {texture} then", "，当时为{texture}"),
     "volume_doubling": (
         "volume {share}, doubling time {days}\u00a0days",

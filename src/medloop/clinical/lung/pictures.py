@@ -17,8 +17,9 @@ from scipy import ndimage
 from medloop.clinical.report.figures import HEAT_FLOOR
 from medloop.clinical.report.views import outline
 from medloop.core.finding import Finding, Result
-from medloop.core.image import Volume
-from medloop.imaging.orientation import turn_of, upright_grid
+from medloop.core.geometry import Grid
+from medloop.core.image import Patch, Volume
+from medloop.imaging.orientation import Turn, turn_of, upright_grid
 
 PANEL_PX: Final = 300
 MOST: Final = 8  # nodules that are shown
@@ -35,7 +36,6 @@ class _Upright:
 
     hu: Shaped[ndarray, "k j i"]
     labels: Shaped[ndarray, "k j i"] | None
-    heat: UInt8[ndarray, "k j i"] | None
     spacing_mm: tuple[float, float, float]
     sides_mm: Mapping[int, float]
 
@@ -52,7 +52,6 @@ def key_images(volume: Volume, result: Result) -> dict[str, Rgb]:
     chest = _Upright(
         turn.upright(volume.array),
         labels,
-        turn.upright(result.heat_maps[0].array) if result.heat_maps else None,
         grid.spacing_mm,
         {} if labels is None else _sides_mm(labels, grid.spacing_mm),
     )
@@ -61,16 +60,27 @@ def key_images(volume: Volume, result: Result) -> dict[str, Rgb]:
         return {}
     centers = grid.to_index(np.array([each.center_lps_mm for each in placed]))
     colors = _colors(result, placed)
+    heat = _heat_by_nodule(result, turn, volume.grid)
     rows, heats = [], []
     for n, (center, color) in enumerate(zip(centers, colors, strict=True), start=1):
         segment = placed[n - 1].segment
         rows.append(_row(chest, center, segment, color, n))
-        if chest.heat is not None:
-            heats.append(_heat_row(chest, center, n))
+        if n in heat:
+            heats.append(_heat_row(chest, heat[n], center, n))
     drawn = {"overlay": np.concatenate(rows)}
     if heats:
         drawn["heatmap"] = np.concatenate(heats)
     return drawn
+
+
+def _heat_by_nodule(result: Result, turn: Turn, grid: Grid) -> dict[int, Patch]:
+    """Boxes of heat of an upright chest, by the numbers of findings."""
+    return {
+        int(each.explains["finding"]): turn.patch_upright(
+            Patch(each.array, each.low, grid.shape)
+        )
+        for each in result.heat_maps
+    }
 
 
 def _colors(result: Result, findings: Sequence[Finding]) -> list[tuple[int, int, int]]:
@@ -102,12 +112,11 @@ def _row(
     return _framed(panels, number)
 
 
-def _heat_row(chest: _Upright, center: Float[ndarray, " 3"], number: int) -> Rgb:
+def _heat_row(chest: _Upright, heat: Patch, center: Float[ndarray, " 3"], number: int) -> Rgb:
     side = _ZOOM_MM
     plain = _plane(chest, center, "axial", side)
-    if chest.heat is None:
-        return _framed([plain, plain], number)
-    level = _warped(_cut(chest.heat, center, "axial"), chest, center, "axial", side)
+    inside = center - np.array(heat.low)
+    level = _warped(_cut(heat.array, inside, "axial"), chest, inside, "axial", side)
     colors = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     alpha = np.clip((level / 255 - HEAT_FLOOR) / (0.6 - HEAT_FLOOR), 0, 1)[..., None] * 0.6
     mixed = plain + alpha * (colors.astype(np.float32) - plain)

@@ -7,14 +7,15 @@ from typing import Final
 import numpy as np
 
 from medloop.clinical.lung import codes
-from medloop.clinical.lung.comparison import Change
+from medloop.clinical.lung.comparison import Change, followed
 from medloop.clinical.lung.fleischner import Risk, advise
 from medloop.clinical.lung.lung_rads import ORDER, category_of
 from medloop.clinical.lung.nodule import Axes, Course, Nodule, Place, Texture
 from medloop.clinical.lung.notices import disagreement
 from medloop.clinical.lung.phrases import OTHERS
-from medloop.clinical.report.reviewed import Reviewed
-from medloop.core.finding import Assessment, Finding, Measurement, Result
+from medloop.clinical.lung.sizes import is_resized, settled, size_of
+from medloop.clinical.report.reviewed import Judged, Reviewed, Verdict
+from medloop.core.finding import Assessment, Finding, Result
 from medloop.core.image import LabelMap, Segment
 from medloop.core.study import Notice
 
@@ -34,45 +35,45 @@ Qualities = Mapping[str, str]
 def revise_lung(corrected: Result, reviewed: Reviewed) -> Result:
     """Derive categories and advice again, and number the nodules from 1 on.
 
-    A nodule's category is derived again where the reader described it. One without axes has no
-    category, and a notice says so; what is no nodule has none and is not counted. The study's
-    category is that of its worst nodule, unless the reader stated it.
+    A nodule's category, and what became of it since the study before, are derived again where
+    the reader measured it. One without a size has no category, and a notice says so; what is no
+    nodule has none and is not counted. The study's category is that of its worst nodule, unless
+    the reader stated it.
     """
     kept = reviewed.kept
-    sized = (_sized(f, each.before) for f, each in zip(corrected.findings, kept, strict=True))
-    corrected = replace(corrected, findings=tuple(sized))
+    findings = [_sized(f, each) for f, each in zip(corrected.findings, kept, strict=True)]
     told = [_qualities(corrected, each.key) for each in kept]
     for n, each in enumerate(kept):
-        if corrected.findings[n].concept in OTHERS:
+        if findings[n].concept in OTHERS:
             told[n] = {}
-        elif reviewed.is_described(each) or f"nodule_{each.key}" in reviewed.assessed:
-            told[n] = _categorized(corrected.findings[n], told[n])
-    labels, findings = _renumbered(corrected)
-    revised = replace(corrected, findings=findings, labels=labels)
+        elif _is_measured(each, reviewed) or "Lung-RADS" not in told[n]:
+            findings[n], said = followed(findings[n], told[n])
+            told[n] = _categorized(findings[n], said)
+    corrected = replace(corrected, findings=tuple(findings))
+    labels, numbered = _renumbered(corrected)
+    revised = replace(corrected, findings=numbered, labels=labels)
     held = _assessments(revised, told, reviewed)
     own = {each.key: n for n, each in enumerate(kept, start=1)}
-    notices = (*_notices(corrected, own), *_doubts(findings, told))
+    notices = (*_notices(corrected, own), *_doubts(numbered, told))
     return replace(revised, assessments=held, warnings=notices)
 
 
-def _sized(finding: Finding, before: Finding | None) -> Finding:
-    """Let the mean diameter follow axes that a reader changed, unless they changed it, too."""
-    both = (codes.LONG_AXIS, codes.SHORT_AXIS)
-    long_mm, short_mm = (finding.measured(axis) for axis in both)
-    mean_mm = finding.measured(codes.MEAN_DIAMETER)
-    if before is None or long_mm is None or short_mm is None or mean_mm is None:
-        return finding
-    is_left = mean_mm == before.measured(codes.MEAN_DIAMETER)
-    if not is_left or all(finding.measured(axis) == before.measured(axis) for axis in both):
-        return finding
-    mean = Measurement(codes.MEAN_DIAMETER, round((long_mm + short_mm) / 2, 1), "mm")
-    told = (mean if m.concept == codes.MEAN_DIAMETER else m for m in finding.measurements)
-    return replace(finding, measurements=tuple(told))
+def _sized(finding: Finding, judged: Judged) -> Finding:
+    """Let sizes that the reader typed govern the others."""
+    is_theirs = judged.verdict in (Verdict.CHANGED, Verdict.ADDED)
+    return settled(finding, judged.before) if is_theirs else finding
+
+
+def _is_measured(judged: Judged, reviewed: Reviewed) -> bool:
+    """Whether a size that stands there is the reader's."""
+    if judged.finding.segment in reviewed.drawn or judged.verdict is Verdict.ADDED:
+        return True
+    return judged.verdict is Verdict.CHANGED and is_resized(judged.finding, judged.before)
 
 
 def nodule_of(finding: Finding, told: Qualities) -> Nodule | None:
-    """Return a nodule as the rules see it, from what a result says of it; None without axes."""
-    axes = _axes(finding)
+    """Return a nodule as the rules see it, from what a result says of it; None without size."""
+    axes = size_of(finding)
     if axes is None:
         return None
     texture = _texture(told.get("texture", ""))
@@ -88,20 +89,8 @@ def nodule_of(finding: Finding, told: Qualities) -> Nodule | None:
         is_benign=told.get("calcification") in _BENIGN or told.get("fat") == "yes",
         is_smooth=told.get("smooth") == "yes",
         is_suspicious=told.get("spiculated") == "yes",
+        prior_category=told.get("prior_category", ""),
     )
-
-
-def _axes(finding: Finding) -> Axes | None:
-    long_mm, short_mm = (finding.measured(axis) for axis in (codes.LONG_AXIS, codes.SHORT_AXIS))
-    if long_mm is None:
-        long_mm = finding.measured(codes.MEAN_DIAMETER)
-    if long_mm is None:
-        return None
-    short_mm = long_mm if short_mm is None else short_mm
-    try:
-        return Axes(max(long_mm, short_mm), min(long_mm, short_mm))
-    except ValueError:
-        return None
 
 
 def _texture(name: str) -> Texture:

@@ -11,7 +11,7 @@ from medloop.clinical.lung.lung_rads import MANAGEMENT, ORDER
 from medloop.clinical.lung.phrases import ADVICE, NOTICES, OTHERS, SHIPPED_BUNDLE, WORDS
 from medloop.clinical.lung.pictures import key_images
 from medloop.clinical.lung.since import history, since_table, summary, was_compared
-from medloop.clinical.lung.wording import axes, place
+from medloop.clinical.lung.wording import axes, place, size
 from medloop.clinical.lung.wording import number as number_of
 from medloop.clinical.lung.wording import qualities as qualities_of
 from medloop.clinical.report.figures import heat_ramp
@@ -143,7 +143,7 @@ def _sentence(finding: Finding, number: int, result: Result, language: Language)
         language,
         number=number,
         place=place(finding, language),
-        size=axes(finding),
+        size=size(finding),
         texture=say(WORDS, qualities.get("texture", "solid"), language),
         details="".join(details) + history(finding, qualities, result, language),
         category=qualities.get("Lung-RADS", "–"),

@@ -7,7 +7,7 @@ from typing import Final
 from medloop.clinical.lung import codes
 from medloop.clinical.lung.comparison import Change
 from medloop.clinical.lung.phrases import WORDS
-from medloop.clinical.lung.wording import axes, by, lobe, qualities
+from medloop.clinical.lung.wording import by, lobe, qualities, size
 from medloop.clinical.report.language import Language, day, say
 from medloop.clinical.report.parts import Table
 from medloop.core.finding import Finding, Result
@@ -66,13 +66,14 @@ def history(
     if "prior_nodule" not in about:
         return say(WORDS, f"is_{change}", language, date=date)
     volume = _volume(finding, about, language)
+    key = "was" if volume else "was_bare"
     then = about.get("prior_texture", "")
     if then and then != about.get("texture"):
         texture = say(WORDS, then, language)
         volume += say(WORDS, "was_texture", language, texture=texture)
     return say(
         WORDS,
-        "was",
+        key,
         language,
         size=by(finding.measured(codes.PRIOR_LONG), finding.measured(codes.PRIOR_SHORT)),
         date=date,
@@ -118,31 +119,34 @@ def _row(
     place = lobe(finding.site.value if finding.site else "", language)
     change = say(WORDS, about.get("change", Change.UNKNOWN), language)
     if "prior_nodule" not in about:
-        return (str(number), place, axes(finding), "–", "–", "–", "–", change)
-    size = by(finding.measured(codes.PRIOR_LONG), finding.measured(codes.PRIOR_SHORT))
+        return (str(number), place, size(finding), "–", "–", "–", "–", change)
+    was = by(finding.measured(codes.PRIOR_LONG), finding.measured(codes.PRIOR_SHORT))
     more_mm = finding.measured(codes.MEAN_CHANGE) or 0.0
-    days = finding.measured(codes.DOUBLING_TIME)
+    days, shift = (finding.measured(c) for c in (codes.DOUBLING_TIME, codes.VOLUME_CHANGE))
     return (
         str(number),
         place,
-        axes(finding),
-        f"{size} ({about['prior_nodule']})",
+        size(finding),
+        f"{was} ({about['prior_nodule']})",
         _signed(more_mm, 1),
-        _share(finding.measured(codes.VOLUME_CHANGE) or 0.0, language),
+        "–" if shift is None else _share(shift, language),
         "–" if days is None else f"{days:.0f}",
         change,
     )
 
 
 def _gone_row(each: Mapping[str, str], language: Language) -> tuple[str, ...]:
-    size = by(float(each["long_mm"]), float(each["short_mm"]))
-    then = f"{size} ({each['prior_nodule']})"
+    axes = by(float(each["long_mm"]), float(each["short_mm"]))
+    then = f"{axes} ({each['prior_nodule']})"
     place, change = lobe(each.get("site", ""), language), say(WORDS, _GONE, language)
     return ("–", place, "–", then, "–", "–", "–", change)
 
 
 def _volume(finding: Finding, about: Mapping[str, str], language: Language) -> str:
-    share = _share(finding.measured(codes.VOLUME_CHANGE) or 0.0, language)
+    shift = finding.measured(codes.VOLUME_CHANGE)
+    if shift is None:
+        return ""
+    share = _share(shift, language)
     days = finding.measured(codes.DOUBLING_TIME)
     if days is not None:
         return say(WORDS, "volume_doubling", language, share=share, days=f"{days:.0f}")

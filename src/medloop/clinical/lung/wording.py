@@ -42,6 +42,12 @@ def axes(finding: Finding) -> str:
     return by(*(finding.measured(axis) for axis in (codes.LONG_AXIS, codes.SHORT_AXIS)))
 
 
+def size(finding: Finding) -> str:
+    """Write both axes; the mean diameter where it stands alone: ``7.2``."""
+    both = axes(finding)
+    return both if both != "–" else number(finding, codes.MEAN_DIAMETER)
+
+
 def by(long_mm: float | None, short_mm: float | None) -> str:
     """Write two lengths: ``8.0 x 6.5``."""
     if long_mm is None or short_mm is None:

@@ -220,11 +220,8 @@ def _on_image(
     turn = prepared.turn
     if turn is None:
         raise ValueError("a volume has a turn")
-    start = [0, 0, 0]
-    for axis, stored in enumerate(turn.axes):
-        low, high = ranges[axis]
-        start[stored] = size[axis] - high if turn.backward[axis] else low
-    return np.ascontiguousarray(turn.back(part)), (start[0], start[1], start[2])
+    start = turn.begin_back([low for low, _ in ranges], part.shape, size)
+    return np.ascontiguousarray(turn.back(part)), start
 
 
 def _ends(inside: Bool[ndarray, "z y x"]) -> Iterator[str]:

@@ -198,11 +198,14 @@ function nameOf(finding, choices) {
   return site ? `${concept}, ${site}` : concept;
 }
 
+const AXES = new Set(["103339001", "103340004"]); // SNOMED CT: long and short axis
+
 function summary(finding) {
-  const sizes = (finding.measurements ?? [])
-    .filter(({ unit }) => unit === "mm")
-    .slice(0, 2)
-    .map(({ value }) => Number(value).toFixed(1));
+  const all = finding.measurements ?? [];
+  const axes = all.filter(({ concept }) => AXES.has(concept?.value));
+  const sizes = (axes.length ? axes : all.filter(({ unit }) => unit === "mm").slice(0, 1)).map(({ value }) =>
+    Number(value).toFixed(1),
+  );
   const sure = finding.probability;
   const parts = [
     sizes.length ? `${sizes.join(" × ")} mm` : "",
