@@ -8,7 +8,7 @@ import pytest
 
 from medloop.core.errors import UnsuitableError
 from medloop.core.finding import Finding, Result
-from medloop.core.image import LabelMap, Picture, Volume
+from medloop.core.image import LabelMap, Patch, Picture, Volume
 from medloop.core.record import to_json, to_record
 from medloop.core.study import Case, Study
 from medloop.workflow.ports import Analysis
@@ -64,6 +64,8 @@ def said(case: Case, result: Result) -> str:
 
 def same_pixels(one: Result, two: Result) -> bool:
     labels = [None if r.labels is None else r.labels.array for r in (one, two)]
+    if [each.low for each in one.heat_maps] != [each.low for each in two.heat_maps]:
+        return False
     maps = [[heat.array for heat in r.heat_maps] for r in (one, two)]
     return np.array_equal(*labels) and all(
         np.array_equal(*pair) for pair in zip(*maps, strict=True)
@@ -92,7 +94,10 @@ def check_labels(case: Case, result: Result) -> None:
     assert 0 not in labels.segments
     assert labels.array.shape == shape_of(case)
     for heat in result.heat_maps:
-        assert heat.array.shape == shape_of(case)
+        if heat.low:
+            Patch(heat.array, heat.low, shape_of(case))  # refuses what lies elsewhere
+        else:
+            assert heat.array.shape == shape_of(case)
 
 
 def check_finding(case: Case, result: Result, finding: Finding) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medloop.core.geometry import Grid
+from medloop.core.image import Patch
 from medloop.imaging.orientation import turn_of, upright_grid
 
 nibabel = pytest.importorskip("nibabel")
@@ -45,6 +46,22 @@ def test_turning_back_gives_the_array_again(order, sign, spacing, tilt):
     turn = turn_of(a_grid(order, sign, spacing, tilt))
     array = np.arange(240).reshape(2, 4, 5, 6)
     assert (turn.back(turn.upright(array)) == array).all()
+
+
+@given(axes, signs, spacings, tilts)
+def test_a_box_is_turned_to_where_its_voxels_go(order, sign, spacing, tilt):
+    turn = turn_of(a_grid(order, sign, spacing, tilt))
+    array = np.arange(120).astype(np.uint8).reshape(4, 5, 6)
+    stored = Patch(array[1:3, 0:4, 2:5], (1, 0, 2), (4, 5, 6))
+    upright = turn.patch_upright(stored)
+    place = tuple(
+        slice(a, a + n) for a, n in zip(upright.low, upright.array.shape, strict=True)
+    )
+    assert np.array_equal(turn.upright(array)[place], upright.array)
+    assert upright.shape == turn.upright(array).shape
+    back = turn.patch_back(upright)
+    assert np.array_equal(back.array, stored.array)
+    assert (back.low, back.shape) == (stored.low, stored.shape)
 
 
 @given(axes, signs, spacings, tilts)

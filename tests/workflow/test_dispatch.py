@@ -14,6 +14,7 @@ from medloop.core.errors import ServiceError
 from medloop.core.study import Study, StudyUid
 from medloop.workflow.dispatch import FolderDestination
 from medloop.workflow.folders import STALE_S, fresh_folder
+from medloop.workflow.patches import PRIVATE
 
 STUDY = Study(StudyUid("2.25.1"), "eyes", ())
 
@@ -29,8 +30,11 @@ def contents(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_a_delivery_holds_every_file(tmp_path):
-    FolderDestination(tmp_path / "out").send(STUDY, products_in(tmp_path / "retina"))
+def test_a_delivery_holds_every_file_but_what_the_reading_page_alone_needs(tmp_path):
+    products = products_in(tmp_path / "retina")
+    for name in PRIVATE:
+        (products / name).write_bytes(b"boxes")
+    FolderDestination(tmp_path / "out").send(STUDY, products)
     assert contents(tmp_path / "out") == [
         "2.25.1",
         "2.25.1/retina",

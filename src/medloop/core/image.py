@@ -85,9 +85,35 @@ class LabelMap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeatMap:
-    """Where a decision came from: 0..255 on the pixels of the image it explains."""
+    """Where a decision came from: 0..255 on the pixels of the image it explains.
+
+    One that explains a part of a volume is of a box that begins at voxel `low`.
+    """
 
     name: str
     array: UInt8[ndarray, "*shape"]
     method: str
     explains: Mapping[str, str | int] = field(default_factory=dict)
+    low: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """A box of an image, 0..255 in each of its voxels: it begins at `low` of `shape` voxels.
+
+    The whole fills the same space as the image, perhaps with fewer voxels.
+    """
+
+    array: UInt8[ndarray, "*size"]
+    low: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        sizes = (self.array.shape, self.low, self.shape)
+        is_inside = len({len(each) for each in sizes}) == 1 and all(
+            low >= 0 and low + size <= whole for size, low, whole in zip(*sizes, strict=True)
+        )
+        if not is_inside:
+            raise GeometryError(
+                f"a box of {self.array.shape} at {self.low} does not lie in {self.shape}"
+            )

@@ -1,5 +1,6 @@
 """Axes of a volume along the patient's, by swapping and flipping alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ from jaxtyping import Shaped
 from numpy import ndarray
 
 from medloop.core.geometry import Grid
+from medloop.core.image import Patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,31 @@ class Turn:
         first = array.ndim - 3
         order = (*range(first), *(first + int(n) for n in np.argsort(self.axes)))
         return np.flip(array, self._flipped).transpose(order)
+
+    def begin_back(
+        self, low: Sequence[int], size: Sequence[int], whole: Sequence[int]
+    ) -> tuple[int, int, int]:
+        """Say where, as stored, a box begins that begins at `low` of an upright `whole`."""
+        begin = [0, 0, 0]
+        for axis, stored in enumerate(self.axes):
+            far = whole[axis] - low[axis] - size[axis]
+            begin[stored] = far if self.backward[axis] else low[axis]
+        return begin[0], begin[1], begin[2]
+
+    def patch_back(self, patch: Patch) -> Patch:
+        """Undo `upright` for a box of an upright array."""
+        low = self.begin_back(patch.low, patch.array.shape, patch.shape)
+        stored = [int(n) for n in np.argsort(self.axes)]
+        return Patch(self.back(patch.array), low, tuple(patch.shape[n] for n in stored))
+
+    def patch_upright(self, patch: Patch) -> Patch:
+        """Turn a box of a stored array; no value changes."""
+        size, (low, whole) = patch.array.shape, (patch.low, patch.shape)
+        begin = tuple(
+            whole[stored] - low[stored] - size[stored] if back else low[stored]
+            for stored, back in zip(self.axes, self.backward, strict=True)
+        )
+        return Patch(self.upright(patch.array), begin, tuple(whole[n] for n in self.axes))
 
     @property
     def _flipped(self) -> tuple[int, ...]:

@@ -6,12 +6,16 @@ from pathlib import Path
 
 from medloop.core.study import Study
 from medloop.workflow.folders import fresh_folder
+from medloop.workflow.patches import PRIVATE
 from medloop.workflow.routing import folder_name
 
 
 @dataclass(frozen=True, slots=True)
 class FolderDestination:
-    """Copies to ``root/<study UID>/<result folder>``; a second delivery replaces the first."""
+    """Copies to ``root/<study UID>/<result folder>``; a second delivery replaces the first.
+
+    What only the reading page needs (`workflow.patches.PRIVATE`) stays at home.
+    """
 
     root: Path
 
@@ -25,4 +29,6 @@ class FolderDestination:
         """
         with fresh_folder(self.root / folder_name(study.uid) / products.name) as folder:
             for product in sorted(products.iterdir()):
+                if product.name in PRIVATE:
+                    continue
                 shutil.copyfile(product, folder / product.name)

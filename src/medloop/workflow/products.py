@@ -17,7 +17,9 @@ from medloop.core.errors import ServiceError
 from medloop.core.finding import Result
 from medloop.core.record import to_json, to_record
 from medloop.core.study import Case, Notice
+from medloop.files.patches import write_patches
 from medloop.workflow.folders import fresh_folder
+from medloop.workflow.patches import patches_of
 
 Rgb = UInt8[ndarray, "y x 3"]
 
@@ -56,7 +58,8 @@ def write_products(
 ) -> None:
     """Write everything about a result into a folder, which then appears whole.
 
-    Labels of a volume are written as ``labels.nii.gz`` too, on the voxels of the volume.
+    Labels of a volume are written as ``labels.nii.gz`` too, on the voxels of the volume; what a
+    network went by in boxes of a volume as ``heat.npz``.
 
     A PDF that cannot be printed on this machine is left out with a warning in the record.
 
@@ -79,6 +82,8 @@ def write_products(
 
             path = part / "labels.nii.gz"
             drawing.append(threads.submit(write_nifti, labels.array, labels.grid, path))
+        for name, patches in patches_of(case, result).items():
+            drawing.append(threads.submit(write_patches, patches, part / name))
         page = makers.html(case, result, language, figures)
         (part / "report.html").write_text(page, encoding="utf-8")
         pdf, missing = _print(makers, page)

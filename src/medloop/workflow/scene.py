@@ -11,6 +11,7 @@ from medloop.clinical.naming import finding_name, segment_name
 from medloop.clinical.report.language import Language
 from medloop.core.finding import Box, Finding
 from medloop.core.geometry import Grid
+from medloop.core.image import Patch
 from medloop.core.plain import Record
 from medloop.core.prior import days_between
 from medloop.core.record import Recorded, from_record
@@ -76,10 +77,17 @@ def look_up(store: Store, number: int) -> Looked:
     return Looked(job, study, selection, kept, from_record(kept.record))
 
 
-def scene_of(looked: Looked, shown: Shown, language: Language) -> Record:
+def scene_of(
+    looked: Looked,
+    shown: Shown,
+    language: Language,
+    *,
+    heat: Mapping[int, Patch] | None = None,
+) -> Record:
     """Describe a job's image and what is to be seen on it; places are [x, y, z] voxels.
 
     Findings have the keys that readings give them. `affine` leads from [x, y, z] to LPS mm.
+    `heat` of findings lies in boxes on the viewing grid.
     """
     analysis = looked.job.analysis
     told: Record = {
@@ -96,7 +104,11 @@ def scene_of(looked: Looked, shown: Shown, language: Language) -> Record:
         told |= {"kind": "picture", "size": [width, height, 1], "spacing": [1.0, 1.0, 1.0]}
         told["heat"] = ["heatmap"] if _HEAT in looked.kept.products else []
     else:
-        told |= {"kind": "volume", "heat": [], **_of_volume(looked, shown, shown.grid)}
+        told |= {
+            "kind": "volume",
+            "heat": _boxes(heat or {}),
+            **_of_volume(looked, shown, shown.grid),
+        }
     places = _places(findings, shown.grid)
     told["findings"] = [
         _plain(n, each, places.get(n), finding_name(each, analysis, language))
@@ -183,6 +195,15 @@ def _of_volume(looked: Looked, shown: Shown, grid: Grid) -> Record:
         "windows": [{"key": k, "center": c, "width": w} for k, (c, w) in windows.items()],
         "window": next((n for n, pair in enumerate(windows.values()) if pair == first), 0),
     }
+
+
+def _boxes(heat: Mapping[int, Patch]) -> list[Record]:
+    """Say where heat lies, [low, high) in voxels [x, y, z], in the order of its bytes."""
+    boxes = []
+    for number, patch in sorted(heat.items()):
+        high = [low + size for low, size in zip(patch.low, patch.array.shape, strict=True)]
+        boxes.append({"key": str(number), "box": [list(patch.low[::-1]), high[::-1]]})
+    return boxes
 
 
 def _windows(looked: Looked, shown: Shown) -> Mapping[str, tuple[float, float]]:

@@ -13,7 +13,7 @@ from medloop.core.code import Code
 from medloop.core.errors import ServiceError
 from medloop.core.finding import Box, Finding, Measurement, Provenance, Result, Weights
 from medloop.core.geometry import Grid
-from medloop.core.image import LabelMap, Segment, Volume
+from medloop.core.image import HeatMap, LabelMap, Segment, Volume
 from medloop.core.record import from_json, from_record
 from medloop.core.study import Case, SeriesUid, SopUid, StudyUid
 from medloop.store import Entry, Job, JobState, Kept, Store, end_job
@@ -50,7 +50,7 @@ def a_ball(grid: Grid, center_mm: Sequence[float], diameter_mm: float) -> np.nda
     return (away**2).sum(-1) <= (diameter_mm / 2) ** 2
 
 
-def a_ct(
+def a_ct(  # noqa: PLR0913 - what a test draws
     store: Store,
     folder: Path,
     volume: Volume,
@@ -58,8 +58,12 @@ def a_ct(
     *,
     now: datetime,
     study: tuple[str, str] = ("2.25.817", "20260312"),
+    has_heat: bool = False,
 ) -> Job:
-    """Let a chest CT arrive and be analyzed: each ball (center, diameter) is one nodule."""
+    """Let a chest CT arrive and be analyzed: each ball (center, diameter) is one nodule.
+
+    With heat, the box about each is as hot as can be at its feet, and colder toward the head.
+    """
     uid, date = study
     write_ct(volume, folder)
     known = gather([folder], scratch=folder).studies[0]
@@ -75,7 +79,7 @@ def a_ct(
         seen = case.images[0]
         assert isinstance(seen, Volume)
         labels = np.zeros(seen.grid.shape, np.uint8)
-        findings, segments = [], {}
+        findings, segments, heat = [], {}, []
         for n, (center, diameter) in enumerate(balls, start=1):
             labels[a_ball(seen.grid, center, diameter)] = n
             segments[n] = Segment(f"nodule {n}", LESION, NODULE, _COLORS[(n - 1) % 3], LUNG)
@@ -84,14 +88,26 @@ def a_ct(
             findings.append(
                 Finding(NODULE, LUNG, (size,), sure, center_lps_mm=center, segment=n)
             )
+            heat.append(_heat_about(seen.grid, center, n))
         return Result(
             provenance_of("lung", case),
             tuple(findings),
             {"Lung-RADS": "4A"},
             LabelMap(labels, segments, seen.grid) if segments else None,
+            heat_maps=tuple(heat) if has_heat else (),
         )
 
     return _done(store, StudyUid(uid), uids, "lung", answer, now)
+
+
+def _heat_about(grid: Grid, center_mm: Sequence[float], number: int) -> HeatMap:
+    center = np.rint(grid.to_index(np.array(center_mm))).astype(int)
+    low = np.maximum(center - np.array((1, 5, 6)), 0)
+    high = np.minimum(center + np.array((2, 6, 7)), grid.shape)
+    levels = np.linspace(255, 128, high[0] - low[0]).astype(np.uint8)
+    array = np.broadcast_to(levels[:, None, None], tuple(high - low)).copy()
+    explained = {"finding": number}
+    return HeatMap("nodules", array, "drawn", explained, tuple(low.tolist()))
 
 
 def a_photograph(store: Store, folder: Path, array: np.ndarray, *, now: datetime) -> Job:

@@ -162,3 +162,40 @@ def test_looking_stands_in_the_audit_trail_once(client, ct, store):
         client.get(f"/api/jobs/{ct.id}/{path}")
     looked = [each for each in store.audit.entries() if each.action == "looked"]
     assert [each.subject for each in looked] == [ct.study]
+
+
+@pytest.fixture
+def heated(store, tmp_path, clock, volume):
+    return a_ct(store, tmp_path / "ct", volume, [(BALL, 12.0)], now=clock(), has_heat=True)
+
+
+def test_heat_of_a_volume_lies_in_a_box_about_its_finding(client, heated, volume):
+    ((key, box),) = (
+        (each["key"], np.array(each["box"]))
+        for each in client.get(f"/api/jobs/{heated.id}/scene").json()["heat"]
+    )
+    assert key == "1"
+    index = np.rint(volume.grid.to_index(np.array(BALL))).astype(int)
+    place = to_viewing_index(index, volume.grid)
+    assert (box[0] <= place).all()
+    assert (place < box[1]).all()
+    answer = client.get(f"/api/jobs/{heated.id}/heat.gz")
+    assert "content-encoding" not in answer.headers
+    size = box[1] - box[0]
+    heat = np.frombuffer(gzip.decompress(answer.content), np.uint8).reshape(size[::-1])
+    assert (heat[0] == 255).all()  # at the feet, wherever the file begins
+    assert (heat[-1] == 128).all()
+
+
+def test_a_result_without_heat_has_no_such_layer(client, ct):
+    assert client.get(f"/api/jobs/{ct.id}/scene").json()["heat"] == []
+    assert client.get(f"/api/jobs/{ct.id}/heat.gz").status_code == 404
+
+
+def test_damaged_heat_leaves_the_image_without_that_layer(client, heated, store, caplog):
+    (store.results_folder / heated.folder / "heat.npz").write_bytes(b"damaged")
+    scene = client.get(f"/api/jobs/{heated.id}/scene")
+    assert scene.status_code == 200
+    assert scene.json()["heat"] == []
+    assert client.get(f"/api/jobs/{heated.id}/heat.gz").status_code == 404
+    assert "heat.npz is damaged" in caplog.text

@@ -1,8 +1,10 @@
 """Images as the reading page shows them: what was analyzed, first glance, heat maps, labels."""
 
+import gzip
 import io
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,6 +22,7 @@ from medloop.apps.web.pages import language_of
 from medloop.apps.web.security import Permission, Principal, require
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
+from medloop.core.image import Patch
 from medloop.dicom.nearest import nearest_slice
 from medloop.dicom.web.frames import open_object
 from medloop.dicom.web.render import View, Window, render
@@ -27,6 +30,7 @@ from medloop.files.nifti import read_nifti
 from medloop.imaging.viewing import viewing_grid
 from medloop.store import Store
 from medloop.workflow.lightbox import Lightbox, Shown, lightbox_of
+from medloop.workflow.patches import seen_heat
 from medloop.workflow.ports import Archive
 from medloop.workflow.scene import (
     Looked,
@@ -38,6 +42,8 @@ from medloop.workflow.scene import (
     scene_of,
 )
 from medloop.workflow.stored import StoreArchive
+
+log = logging.getLogger(__name__)
 
 Reader = Annotated[Principal, Depends(require(Permission.READ))]
 Number = Annotated[int, InPath(ge=0, le=2**31 - 1)]
@@ -114,7 +120,9 @@ def _add_images(
     def scene(request: Request, principal: Reader, job: Number) -> Response:
         """Describe the image, its windows, where findings are, and the earlier study."""
         looked = look(principal, job)
-        told = scene_of(looked, desk.shown(looked), language_of(request))
+        shown = desk.shown(looked)
+        heat = _heat(desk.store, looked, shown.grid) if shown.grid else {}
+        told = scene_of(looked, shown, language_of(request), heat=heat)
         told["prior"] = prior_job(desk.store, looked)
         return JSONResponse(told, headers=PRIVATE)
 
@@ -154,6 +162,18 @@ def _add_layers(
             raise HTTPException(404, "the result has no such heat map")
         return FileResponse(file, media_type="image/png", headers=_KEPT)
 
+    @routes.get("/heat.gz", responses={404: {}})
+    def heat_of_volume(principal: Reader, job: Number) -> Response:
+        """Give the heat of findings of a volume: bytes of the scene's boxes, x fastest."""
+        looked = look(principal, job)
+        grid = desk.shown(looked).grid
+        heat = _heat(desk.store, looked, grid) if grid else {}
+        if not heat:
+            raise HTTPException(404, "the result has no heat map of a volume")
+        data = b"".join(each.array.tobytes() for _, each in sorted(heat.items()))
+        packed = gzip.compress(data, 6, mtime=0)
+        return Response(packed, media_type="application/gzip", headers=_KEPT)
+
     @routes.get("/labels.nii.gz", responses={404: {}})
     def labels(principal: Reader, job: Number) -> Response:
         """Give what the analysis labeled, on the voxels of volume.nii."""
@@ -171,6 +191,15 @@ def _product(store: Store, looked: Looked, name: str) -> Path | None:
         return None
     file = store.results_folder / looked.kept.folder / name
     return file if file.is_file() else None
+
+
+def _heat(store: Store, looked: Looked, grid: Grid) -> Mapping[int, Patch]:
+    """Return the heat of findings; a damaged file leaves the image without that layer."""
+    try:
+        return seen_heat(store.results_folder / looked.kept.folder, grid)
+    except InputError as damage:
+        log.error("heat of job %s is left out: %s", looked.job.id, damage)  # noqa: TRY400
+        return {}
 
 
 def _labels(file: Path, grid: Grid) -> bytes:

@@ -75,7 +75,8 @@ def _about(
     if structures is not None:
         objects["rtstruct.dcm"] = structures
     objects["sr.dcm"] = structured_report(result, sources, seg)
-    methods = "; ".join(f"{heat.name}: {heat.method}" for heat in result.heat_maps)
+    told = dict.fromkeys(f"{heat.name}: {heat.method}" for heat in result.heat_maps)
+    methods = "; ".join(told)
     for name in _CAPTURES:
         if name in rendered:
             description = methods if name == "heatmap" else ""

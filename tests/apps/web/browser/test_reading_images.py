@@ -83,7 +83,7 @@ def room(store, site, clock, tmp_path) -> Iterator[Room]:
     node = node_of(context, clock)
     for role in Role:
         context.users.add(f"a-{role}", role, now=clock())
-    ct = a_ct(store, tmp_path / "ct", a_tall_chest(), BALLS, now=clock())
+    ct = a_ct(store, tmp_path / "ct", a_tall_chest(), BALLS, now=clock(), has_heat=True)
     photo = a_photograph(store, tmp_path / "eye", an_eye(), now=clock())
     with serving(node.app) as url:
         yield Room(url, context, {"ct": str(ct.id), "photo": str(photo.id)})
@@ -196,6 +196,33 @@ def test_lengths_and_places_are_those_of_the_patient(page, room):
     assert np.allclose(told["mm"], SECOND, atol=1.1)
     assert np.allclose(told["back"], [3, 5, 7])
     assert told["value"] == "30 HU"
+
+
+def test_what_the_network_went_by_is_a_layer_in_all_planes(page, room, axe):
+    wanted: list[str] = []
+    page.on("request", lambda request: wanted.append(urlsplit(request.url).path))
+    enter(page, room, "/read/{ct}")
+    layer = page.locator("[data-layer=heat]")
+    assert not layer.is_checked()
+    assert not any(path.endswith("/heat.gz") for path in wanted)
+
+    assert changes(page, layer.check)
+    assert sum(path.endswith("/heat.gz") for path in wanted) == 1
+    assert page.locator(".read-ramp").inner_text().startswith("less")
+    page.locator("[data-layer=labels]").uncheck()
+    for pane, name in (("axial", "Axial"), ("coronal", "Coronal"), ("sagittal", "Sagittal")):
+        page.get_by_role("button", name=name, exact=True).click()
+        assert changes(page, layer.uncheck, pane), pane
+        assert changes(page, layer.check, pane), pane
+        assert changes(page, lambda: page.locator("[data-opacity=heat]").fill("1"), pane)
+        page.locator("[data-opacity=heat]").fill("0.6")
+
+    page.get_by_role("button", name="Axial", exact=True).click()
+    page.locator("[data-key='1'] .correct-name").click()
+    layer.uncheck()
+    assert changes(page, layer.check)  # that of the finding that was jumped to
+    assert serious_violations(page, axe) == []
+    assert page.faults == []
 
 
 def test_a_viewer_finds_places_but_corrects_nothing(page, room):

@@ -3,6 +3,7 @@
 import { button, el, field, select } from "../correct/dom.js";
 import { t } from "../texts.js";
 import { MEASURE } from "./hands.js";
+import { heatLegend } from "./heat.js";
 import { LAYOUTS } from "./volume.js";
 
 /** Show the bar of a view; returns commands for keys. */
@@ -94,7 +95,7 @@ function keys() {
 export function showLayers(host, view, segments) {
   let hidden = null;
   const names = Object.keys(view.overlays).filter((name) => name !== "heat" || view.scene.heat.length);
-  const rows = names.map((name) => layer(view, name));
+  const rows = names.flatMap((name) => (name === "heat" ? [layer(view, name), heatLegend()] : [layer(view, name)]));
   const list = el("ul", { class: "read-segments" });
   host.append(el("details", { open: true }, el("summary", {}, t("read.js.layers")), ...rows, list));
   const off = new Set();

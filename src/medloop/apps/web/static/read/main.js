@@ -29,8 +29,10 @@ begin().catch((error) => {
 async function begin() {
   const reading = place.dataset.mayCorrect ? openReading() : Promise.resolve(null);
   const scene = await getJson(`${base}/scene?lang=${lang}`);
-  const urls = { volume: `${base}/volume.nii`, picture: `${base}/picture`, heat: `${base}/heat/heatmap`, preview: part("preview") };
-  const make = scene.kind === "volume" ? createVolumeView : createPictureView;
+  const isVolume = scene.kind === "volume";
+  const heat = isVolume ? `${base}/heat.gz` : `${base}/heat/heatmap`;
+  const urls = { volume: `${base}/volume.nii`, picture: `${base}/picture`, heat, preview: part("preview") };
+  const make = isVolume ? createVolumeView : createPictureView;
   const view = make(part("view"), scene, urls);
   Object.assign(page, { scene, view });
   place.dataset.kind = scene.kind;

@@ -4,6 +4,7 @@ import { el } from "../correct/dom.js";
 import { t } from "../texts.js";
 import { Frame } from "./frame.js";
 import { listen } from "./gestures.js";
+import { drawHeat } from "./heat.js";
 import { drawBox, drawBrush, drawCross, drawDot, drawLength, drawRing, drawScale, drawText } from "./marks.js";
 import { drawLabels, drawSlice, pixels, PLANES } from "./slices.js";
 
@@ -17,9 +18,12 @@ const CROSS = "rgb(120 200 255 / 55%)";
 export class Pane {
   #gray;
   #labels;
+  #heat = null;
   #drawn = "";
   #labeled = "";
+  #heated = "";
   #hasLabels = false;
+  #hasHeat = false;
   #pointer = null;
   #waiting = 0;
 
@@ -101,6 +105,7 @@ export class Pane {
     context.fillRect(0, 0, ...frame.room);
     this.slider.value = String(this.slice);
     this.#drawImage(context);
+    if (view.overlays.heat.visible && view.heat.parts.length) this.#drawHeat(context);
     if (view.mask && view.overlays.labels.visible) this.#drawMask(context);
     this.#drawMarks(context);
     this.#drawLegend(context);
@@ -139,6 +144,23 @@ export class Pane {
     context.imageSmoothingEnabled = false;
     context.globalAlpha = view.overlays.labels.opacity;
     context.drawImage(this.#labels.canvas, ...this.frame.place);
+    context.globalAlpha = 1;
+  }
+
+  #drawHeat(context) {
+    const { view, plane } = this;
+    const parts = view.heatParts();
+    const state = `${this.slice} ${parts.map(({ key }) => key)}`;
+    this.#heat ??= surface(...pixels(view.size, plane));
+    if (state !== this.#heated) {
+      this.#hasHeat = drawHeat(this.#heat.values, view.size, plane, this.slice, parts);
+      if (this.#hasHeat) this.#heat.put();
+      this.#heated = state;
+    }
+    if (!this.#hasHeat) return;
+    context.imageSmoothingEnabled = true;
+    context.globalAlpha = view.overlays.heat.opacity;
+    context.drawImage(this.#heat.canvas, ...this.frame.place);
     context.globalAlpha = 1;
   }
 

@@ -2,7 +2,10 @@
 
 import { el } from "../correct/dom.js";
 import { boundsOf } from "../correct/region.js";
+import { say } from "../http.js";
+import { t } from "../texts.js";
 import { Hands } from "./hands.js";
+import { Heat } from "./heat.js";
 import { fetchVolume } from "./image.js";
 import { Pane } from "./pane.js";
 import { colorsOf, grays, PLANES } from "./slices.js";
@@ -25,7 +28,9 @@ class VolumeView extends EventTarget {
       labels: { visible: true, opacity: 0.4 },
       findings: { visible: true, opacity: 1 },
       cross: { visible: true, opacity: 1 },
+      heat: { visible: false, opacity: 0.6 },
     };
+    this.heat = new Heat(scene.heat, urls.heat);
     this.hands = new Hands(scene.spacing, () => this.redraw());
     this.places = scene.findings.filter((each) => each.index);
     this.current = scene.main;
@@ -76,6 +81,13 @@ class VolumeView extends EventTarget {
     this.redraw();
   }
 
+  /** Heat of the findings that are marked, the one looked at on top. */
+  heatParts() {
+    const keys = new Set(this.places.map(({ key }) => key));
+    const parts = this.heat.parts.filter(({ key }) => keys.has(key));
+    return [...parts.filter(({ key }) => key !== this.current), ...parts.filter(({ key }) => key === this.current)];
+  }
+
   /** Go to a place: a finding, or {index}; false if it says none. */
   goTo(place) {
     const index = this.indexOf(place);
@@ -118,6 +130,7 @@ class VolumeView extends EventTarget {
     Object.assign(this.overlays[name], state);
     this.redraw();
     if (name === "labels") this.space.maskChanged();
+    if (name === "heat" && this.overlays.heat.visible) this.#showHeat();
     this.dispatchEvent(new Event("overlay"));
   }
 
@@ -217,6 +230,16 @@ class VolumeView extends EventTarget {
 
   #clip(index) {
     return index.map((n, axis) => Math.max(0, Math.min(this.size[axis] - 1, Math.round(n))));
+  }
+
+  async #showHeat() {
+    try {
+      await this.heat.load();
+      this.redraw();
+    } catch {
+      this.setOverlay("heat", { visible: false });
+      say(t("read.js.heat_failed"), "bad");
+    }
   }
 
   #maskChanged() {
