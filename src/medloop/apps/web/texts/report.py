@@ -85,6 +85,11 @@ TEXTS: Final[Book] = {
         "What you drew or wrote is not saved: nothing can be signed until it is.",
         "勾画或文字尚未保存，暂不能签名。",
     ),
+    "report.js.show_first": (
+        "What you drew or wrote is not saved: the preview would not show it. It is tried again "
+        "by itself.",
+        "勾画或文字尚未保存，预览将不包含这些内容。系统会自动重试保存。",
+    ),
     "report.js.preview": ("Preview", "预览"),
     "report.js.alone": ("Open alone", "单独打开"),
     "report.js.close": ("Close", "关闭"),

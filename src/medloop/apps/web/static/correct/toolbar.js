@@ -223,11 +223,16 @@ function filesRow(session, saving, takeTheirs, isFlat) {
     upload.value = "";
     if (!file) return;
     await saving.flush();
+    if (!saving.isSaved) {
+      say(t("correct.js.save_first"), "bad"); // the file would take the place of what was painted
+      return;
+    }
     await session.after(async () => {
       const spent = session.effort.take();
       const query = new URLSearchParams({ expected: session.reading.number, ...spent });
       try {
         await send("PUT", `${session.url}/mask/file?${query}`, file);
+        if (!saving.isSaved) return; // painted meanwhile: saving it asks which of the two stays
         await takeTheirs();
         say(t("correct.js.uploaded"), "ok");
       } catch (error) {
@@ -236,8 +241,16 @@ function filesRow(session, saving, takeTheirs, isFlat) {
       }
     });
   });
+  const take = async (event) => {
+    if (saving.isSaved) return;
+    event.preventDefault(); // the file would lack what was painted last
+    const { target } = event;
+    await saving.flush();
+    if (saving.isSaved) target.click();
+    else say(t("correct.js.save_first"), "bad");
+  };
   const link = (name, said) =>
-    el("a", { class: "button small", href: `${session.url}/${name}`, download: "", onclick: () => saving.flush() }, said);
+    el("a", { class: "button small", href: `${session.url}/${name}`, download: "", onclick: take }, said);
   const element = el(
     "div",
     { class: "row correct-files" },

@@ -32,7 +32,7 @@ class Report {
     host.classList.add("report");
     this.sentences = el("div", { class: "report-sentences", "aria-live": "polite", "aria-atomic": true });
     const generated = el("section", { "aria-label": t("report.js.generated") }, el("h3", {}, t("report.js.generated")), this.sentences);
-    this.preview = button(t("report.js.preview"), t("report.js.preview"), () => openPreview(session), { class: "report-preview" });
+    this.preview = button(t("report.js.preview"), t("report.js.preview"), () => this.#openPreview(), { class: "report-preview" });
     this.sign = button(t("report.js.sign"), t("report.js.sign"), () => this.#openSigning(), { class: "primary report-sign" });
     this.refusal = el("p", { class: "muted report-refusal", id: "report-refusal", hidden: true });
     this.sign.setAttribute("aria-describedby", "report-refusal");
@@ -81,8 +81,18 @@ class Report {
     if (told.versions.some(isUnderWay)) this.#later(LOOK_MS);
   }
 
+  /** Let everything arrive that was drawn and written; resolves to whether it has. */
+  async #keep() {
+    return (await this.conclusion.flush()) && ((await this.session.flush?.()) ?? true);
+  }
+
+  async #openPreview() {
+    if (await this.#keep()) openPreview(this.session);
+    else say(t("report.js.show_first"), "bad");
+  }
+
   async #openSigning() {
-    const isKept = (await this.conclusion.flush()) && ((await this.session.flush?.()) ?? true);
+    const isKept = await this.#keep();
     await this.refresh();
     if (!isKept) {
       say(t("report.js.keep_first"), "bad");

@@ -3,9 +3,8 @@
 import { button, el } from "../correct/dom.js";
 import { lang, t } from "../texts.js";
 
-export async function openPreview(session) {
-  await session.flush?.();
-  await session.after(() => {});
+/** Show the report in a dialog; what was drawn and written is kept by then. */
+export function openPreview(session) {
   const address = `${session.url}/preview?lang=${lang}`;
   const frame = el("iframe", { src: address, title: t("report.js.preview"), class: "report-frame" });
   const alone = el("a", { href: address, target: "_blank", rel: "noopener", class: "button small" }, t("report.js.alone"));
