@@ -98,6 +98,21 @@ def test_a_key_file_is_made_once_for_its_owner_alone(study, tmp_path):
     assert [p.read_bytes() for p in one] == [p.read_bytes() for p in two]
 
 
+def test_a_key_that_is_not_there_is_not_made_to_open_a_map(study, tmp_path, capsys):
+    run(study[1], tmp_path / "out")
+    capsys.readouterr()
+    absent = tmp_path / "absent.key"
+    assert run("--reveal", tmp_path / "out.map", "--key", absent) == 2
+    assert capsys.readouterr().err == f"medloop: {absent}: no such key\n"
+    assert not absent.exists()
+
+
+def test_a_key_that_could_not_be_made_is_not_said_to_be(study, tmp_path, capsys):
+    nowhere = tmp_path / "none" / "study.key"
+    assert run(study[1], tmp_path / "out", "--key", nowhere) == 1
+    assert capsys.readouterr().err == f"medloop: {nowhere}: No such file or directory\n"
+
+
 def test_a_second_run_leaves_what_is_done(study, tmp_path):
     _, source = study
     run(source, tmp_path / "out")
@@ -127,10 +142,13 @@ def test_what_cannot_be_cleaned_is_not_written(study, tmp_path, capsys):
     write(things[-1], source / "letter.dcm")
     (source / "broken.dcm").write_bytes(b"\0" * 128 + b"DICM" + b"\xff" * 50)
     (source / "notes.txt").write_text("not an image")
+    (source / "nothing.dcm").touch()
     assert run(source, tmp_path / "out") == 3
     assert len(written(tmp_path / "out")) == 2
-    assert report_of(tmp_path)["totals"] == {"done": 2, "refused": 2}
-    assert "encapsulated document" in capsys.readouterr().err
+    assert report_of(tmp_path)["totals"] == {"done": 2, "refused": 3}
+    said = capsys.readouterr().err
+    assert "encapsulated document" in said
+    assert "nothing.dcm: is empty" in said
 
 
 @pytest.mark.parametrize(

@@ -78,20 +78,26 @@ def check(places: Places, key_file: Path | None) -> None:
             raise UsageError(f"{what} would lie in OUT, among what is given away")
 
 
-def find_key(key_file: Path | None) -> Key:
+def find_key(key_file: Path | None, *, may_make: bool) -> Key:
     """Take the key from its file, the passphrase of the environment, or ask for one.
+
+    A file that is not there is made if it `may_make` one: a new key opens no map.
 
     Raises
     ------
     InputError
         If it is no key, or too short a passphrase.
     UsageError
-        If there is none and nobody to ask.
+        If there is none, and none may be made and nobody can be asked.
     """
     if key_file is not None:
-        if not key_file.exists():
+        is_new = not key_file.exists()
+        if is_new and not may_make:
+            raise UsageError(f"{key_file}: no such key")
+        key = read_key(key_file)
+        if is_new:
             note(f"medloop: made the key {key_file}; keep it apart, and secret")
-        return read_key(key_file)
+        return key
     passphrase = os.environ.get(VARIABLE, "")
     if not passphrase and sys.stdin.isatty():
         passphrase = getpass("passphrase: ")
@@ -211,7 +217,8 @@ def _unit(places: Places, relative: Path, kind: Kind | None, people: People, key
     elif kind is not None and kind.is_picture:
         suffix = f".{kind.name.lower()}"
     elif kind is not Kind.DICOM:
-        problem = "is no DICOM, NIfTI, PNG, JPEG or TIFF file"
+        is_empty = stat.st_size == 0
+        problem = "is empty" if is_empty else "is no DICOM, NIfTI, PNG, JPEG or TIFF file"
     name = new_name(relative, key, suffix)
     return Unit(
         path,

@@ -92,7 +92,8 @@ def answer(options: Namespace, _settings: Settings) -> Exit:
     from medloop.dicom.deidentify import Clean, Profile, Retain
 
     if options.reveal is not None:
-        return deidentify.reveal_map(options.reveal, deidentify.find_key(options.key))
+        key = deidentify.find_key(options.key, may_make=False)
+        return deidentify.reveal_map(options.reveal, key)
     if options.source is None or options.target is None:
         raise UsageError("deidentify needs IN and OUT, or --reveal MAP")
     if options.jobs is not None and options.jobs < 1:
@@ -107,6 +108,5 @@ def answer(options: Namespace, _settings: Settings) -> Exit:
         options.source, options.target, key_map=options.map, report=options.report
     )
     deidentify.check(places, options.key)
-    return deidentify.deidentify(
-        places, profile, deidentify.find_key(options.key), jobs=options.jobs
-    )
+    key = deidentify.find_key(options.key, may_make=True)
+    return deidentify.deidentify(places, profile, key, jobs=options.jobs)
