@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from medloop.clinical.brain import codes as brain
-from medloop.clinical.choices import choices_for, contradiction
+from medloop.clinical.choices import choices_for, contradiction, uncountable
 from medloop.clinical.conclusion import concluded
 from medloop.clinical.lung import codes as lung
 from medloop.clinical.radiotherapy.codes import ORGANS
+from medloop.clinical.radiotherapy.codes import VOLUME as ORGAN_VOLUME
 from medloop.clinical.radiotherapy.sentences import head_neck_report
 from medloop.clinical.remeasure import drawn_labels, remeasured
 from medloop.clinical.report.language import Language
+from medloop.clinical.report.notices import is_contradiction, told
 from medloop.clinical.report.reviewed import Judged, Reviewed, Verdict
 from medloop.clinical.retina import codes as retina
 from medloop.clinical.revision import revised
@@ -473,3 +475,178 @@ def test_an_organ_is_of_the_side_that_its_label_names():
     assert said is not None
     assert "segment 3 is the right parotid" in said
     assert contradiction("head_neck", replace(as_proposed, segment=left.label)) is not None
+
+
+def contradicted(model, stated, *, reviewed=None):
+    """Codes of what contradicts what the reader stated."""
+    found = revise(model, reviewed or Reviewed(judged(model)), stated)
+    return {code for code in codes_of(found) if code.startswith("contradiction-")}
+
+
+@pytest.mark.parametrize(
+    ("grades", "stated", "code"),
+    [
+        ({"icdr": 2}, {"referable": False}, "contradiction-not-referable"),
+        ({"icdr": 0, "dme": 1}, {"referable": False}, "contradiction-not-referable"),
+        ({"icdr": 1}, {"referable": True}, "contradiction-referable"),
+        ({"icdr": 1}, {"referable": True, "ICDR": 2}, None),
+        ({"icdr": 2}, {"referable": False, "ICDR": 1}, None),
+        ({"icdr": 2}, {"referable": True}, None),
+        ({"icdr": 4}, {"four_class": 1}, "contradiction-four-class"),
+        ({"icdr": 4}, {"four_class": 3}, None),
+        ({"icdr": 2}, {"ICDR": 2, "CN1984": "none"}, "contradiction-stage"),
+        ({"icdr": 2}, {"ICDR": 2, "CN1984": "II"}, None),
+        ({"icdr": 2}, {"gradable": False, "ICDR": 2}, "contradiction-ungradable"),
+        ({"icdr": 2}, {"gradable": False}, None),
+        ({"icdr": 2}, {"fovea_center_px": (1.0, 1.0)}, "contradiction-landmarks"),
+    ],
+)
+def test_values_of_a_retina_that_depend_on_each_other_are_compared(grades, stated, code):
+    assert contradicted(a_retina(**grades), stated) == ({code} if code else set())
+
+
+@pytest.mark.parametrize(
+    ("lesion", "stated", "code"),
+    [
+        (lesions("HE", "ST"), {"ICDR": 0}, "contradiction-lesions"),
+        (lesions("HE", "ST"), {"ICDR": 2}, None),
+        (lesions("MA", "ST"), {"ICDR": 1}, None),
+        (lesions("EX", "ST", away=0.5), {"DME": 1}, "contradiction-exudates"),
+        (lesions("EX", "ST", away=1.5), {"DME": 1}, None),
+    ],
+)
+def test_grades_are_compared_with_the_lesions_that_are_listed(lesion, stated, code):
+    assert contradicted(a_retina(lesion), stated) == ({code} if code else set())
+    gone = Reviewed(judged(a_retina(lesion), f1=Verdict.REJECTED))
+    assert contradicted(a_retina(lesion), stated, reviewed=gone) == set()
+
+
+@pytest.mark.parametrize(
+    ("icdr", "referable", "advice"),
+    [
+        (
+            2,
+            False,
+            {"en": "No referral, as the reader decided. By rule", "zh": "无需转诊。但按"},
+        ),
+        (2, True, {"en": "Refer to an ophthalmologist within", "zh": "转诊眼科。"}),
+        (1, True, {"en": "as the reader decided; the grades", "zh": "仅按分级无需转诊"}),
+        (1, False, {"en": "No referral for retinopathy.", "zh": "无需因视网膜病变转诊"}),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_advice_follows_the_reader_or_says_both(icdr, referable, advice, language):
+    model = a_retina(icdr=icdr)
+    found = revise(model, Reviewed(judged(model)), {"referable": referable})
+    told = concluded(a_case(), found, language)
+    assert advice[language] in told.recommendation
+    is_against = referable is not (icdr >= 2)
+    said = ["按规则" in each or "by rule; the reader" in each for each in told.alerts]
+    assert any(said) is is_against
+    assert bool(told.contradictions) is is_against
+
+
+def test_a_category_without_a_nodule_is_told_and_its_advice_given():
+    model = a_lung(5.0)
+    gone = Reviewed(judged(model, f1=Verdict.REJECTED))
+    assert contradicted(model, {"Lung-RADS": "4B"}, reviewed=gone) == {
+        "contradiction-no-nodule"
+    }
+    assert contradicted(model, {"Lung-RADS": "1"}, reviewed=gone) == set()
+    found = revise(model, gone, {"Lung-RADS": "4B"})
+    told = concluded(a_case(), found, "en")
+    assert told.headline == "No nodule listed, Lung-RADS 4B."
+    assert "Referral" in told.recommendation
+
+
+def test_advice_for_nodules_found_by_chance_is_the_readers_where_they_stated_it():
+    model = a_lung(20.0)
+    touched = Reviewed(judged(model, f1=Verdict.REJECTED))
+    found = revise(model, touched, {"Fleischner_low": "CT at 12 months"})
+    assert found.assessments["Fleischner_low"] == "CT at 12 months"
+    assert "reader-stated-against" in codes_of(found)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "name"),
+    [("lung", "nodules"), ("head_neck", "organs"), ("hippocampus", "side_from")],
+)
+@pytest.mark.parametrize("language", list(Language))
+def test_nobody_states_what_is_counted(analysis, name, language):
+    assert name in uncountable(analysis, name, language)
+    assert uncountable(analysis, "ICDR", language) is None
+
+
+def test_a_count_that_somebody_stated_once_is_that_of_the_findings():
+    found = revise(a_lung(20.0), Reviewed(judged(a_lung(20.0))), {"nodules": 7})
+    assert found.assessments["nodules"] == 1
+    assert "reader-stated" not in codes_of(found)
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"),
+    [
+        ({"hippocampus_mm3": 3500.0}, "contradiction-volume"),
+        ({"hippocampus_mm3": 3000.0}, None),
+        ({"side": "left"}, "contradiction-side"),
+        ({"side": "right"}, None),
+    ],
+)
+def test_values_of_a_hippocampus_that_depend_on_each_other_are_compared(stated, code):
+    model = a_hippocampus()
+    held = model.assessments | {"side": "right", "side_from": "position"}
+    model = replace(model, assessments=held)
+    assert contradicted(model, stated) == ({code} if code else set())
+
+
+def test_a_whole_that_is_not_the_sum_of_its_parts_is_told():
+    model = a_hippocampus()
+    whole = replace(model.findings[0], measurements=(Measurement(brain.VOLUME, 4000.0, "mm3"),))
+    _, *parts = judged(model)
+    changed = Judged("1", Verdict.CHANGED, whole, model.findings[0])
+    assert contradicted(model, {}, reviewed=Reviewed((changed, *parts))) == {
+        "contradiction-sum"
+    }
+
+
+def test_a_side_that_a_reader_stated_is_from_the_reader_alone():
+    doubt = Notice("hippocampus_side", "x", (("stated", "left"), ("seen", "right")))
+    model = replace(a_hippocampus(), warnings=(doubt,))
+    found = revise(model, Reviewed(judged(model)), {"side": "right"})
+    assert found.assessments["side_from"] == "reader"
+    assert doubt not in found.warnings
+
+
+@pytest.mark.parametrize(
+    ("analysis", "code", "unit"),
+    [("lung", lung.MEAN_DIAMETER, "mm"), ("head_neck", ORGAN_VOLUME, "cm3")],
+)
+def test_sizes_that_were_typed_beside_an_outline_that_stayed_are_told(analysis, code, unit):
+    def of(value):
+        concept = ORGANS["brainstem"].concept if analysis == "head_neck" else lung.NODULE
+        return Finding(concept, None, (Measurement(code, value, unit),), segment=1)
+
+    model = a_result(analysis, [of(9.0)], {})
+    changed = Judged("1", Verdict.CHANGED, of(12.0), of(9.0))
+    assert "reader-outline-kept" in codes_of(revise(model, Reviewed((changed,))))
+    drawn = Reviewed((changed,), drawn=frozenset({1}))
+    assert "reader-outline-kept" not in codes_of(revise(model, drawn))
+
+
+@pytest.mark.parametrize(
+    ("model", "stated"),
+    [
+        (a_retina(lesions("HE", "ST"), icdr=2), {"referable": False, "ICDR": 0}),
+        (a_retina(icdr=1), {"referable": True, "four_class": 3, "gradable": False}),
+        (a_retina(lesions("EX", "ST", away=0.5)), {"ICDR": 2, "CN1984": "none", "DME": 0}),
+        (a_hippocampus(), {"hippocampus_mm3": 9.0, "side": "left"}),
+        (a_lung(), {"Lung-RADS": "4B"}),
+    ],
+)
+def test_every_contradiction_is_told_in_chinese(model, stated):
+    model = replace(model, assessments={"side": "right", **model.assessments})
+    found = revise(model, Reviewed(judged(model)), stated)
+    notices = [each for each in found.warnings if is_contradiction(each)]
+    assert notices
+    for line in told(notices, Language.CHINESE):
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in line), line

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from medloop.clinical.brain import codes as brain
+from medloop.clinical.contradictions import is_counted
 from medloop.clinical.lung import codes as lung
 from medloop.clinical.lung.lung_rads import ORDER
 from medloop.clinical.lung.phrases import OTHERS
@@ -98,6 +99,13 @@ def contradiction(
     return say(_REFUSALS, "organ", language, label=organ.label, name=organ.name)
 
 
+def uncountable(analysis: str, name: str, language: Language) -> str | None:
+    """Say why nobody states an assessment that is counted of findings; None of others."""
+    return (
+        say(_REFUSALS, "counted", language, name=name) if is_counted(analysis, name) else None
+    )
+
+
 def settled_finding(analysis: str, finding: Finding, before: Finding | None = None) -> Finding:
     """Let sizes that a reader typed govern those that follow from them."""
     return settled(finding, before) if analysis == "lung" else finding
@@ -112,6 +120,10 @@ def _sct(value: str, meaning: str, chinese: str) -> Choice:
 
 
 _REFUSALS: Final[Book] = {
+    "counted": (
+        "{name} follows from the findings: correct these",
+        "{name} 由发现得出：请修改发现",
+    ),
     "organ": (
         "segment {label} is the {name}: a finding that names it is of no other organ or side; "
         "reject it, and add the other with a segment of its own",
@@ -160,6 +172,7 @@ _RETINA: Final = Choices(
             ("Stage, China 1984", "1984 年中国分期"),
             tuple((stage, (stage, ROMAN.get(stage, "无"))) for stage in CN_STAGES),
         ),
+        Scale("referable", ("Referable", "需转诊"), _YES_NO),
         Scale("gradable", ("Gradable", "可分级"), _YES_NO),
     ),
     site=retina.RETINA,
@@ -198,6 +211,17 @@ _HIPPOCAMPUS: Final = Choices(
     ),
     sites=(Choice(brain.HIPPOCAMPUS, ("Hippocampus", "海马")),),
     sizes=(Size(brain.VOLUME, "mm3", ("Volume", "体积")),),
+    scales=(
+        Scale(
+            "side",
+            ("Side", "侧别"),
+            (
+                ("left", ("Left", "左侧")),
+                ("right", ("Right", "右侧")),
+                ("unknown", ("Unknown", "未知")),
+            ),
+        ),
+    ),
     category=brain.ANATOMY,
     site=brain.HIPPOCAMPUS,
 )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from medloop.clinical.report.language import Language
+from medloop.clinical.report.notices import is_contradiction, told
 from medloop.clinical.report.parts import Tone
 from medloop.clinical.reports import body_of
 from medloop.core.finding import Result
@@ -11,7 +12,11 @@ from medloop.core.study import Case
 
 @dataclass(frozen=True, slots=True)
 class Concluded:
-    """The answer in one sentence, what follows it, what to do next, and what must be seen."""
+    """The answer in one sentence, what follows it, what to do next, and what must be seen.
+
+    `contradictions` are those of the alerts that say what a reader stated against what stands
+    beside it.
+    """
 
     headline: str
     tone: Tone
@@ -20,6 +25,7 @@ class Concluded:
     guideline: str
     alerts: tuple[str, ...]
     remarks: tuple[str, ...]
+    contradictions: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -35,7 +41,9 @@ def concluded(case: Case, result: Result, language: str) -> Concluded:
     ValueError
         If `language` is neither ``"en"`` nor ``"zh"``.
     """
-    body = body_of(case, result, language=Language(language), rendered={})
+    tongue = Language(language)
+    body = body_of(case, result, language=tongue, rendered={})
+    against = told(filter(is_contradiction, result.warnings), tongue)
     return Concluded(
         headline=body.headline,
         tone=body.tone,
@@ -44,4 +52,5 @@ def concluded(case: Case, result: Result, language: str) -> Concluded:
         guideline=body.guideline,
         alerts=body.alerts,
         remarks=body.warnings,
+        contradictions=against,
     )

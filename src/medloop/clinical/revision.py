@@ -1,7 +1,8 @@
 """A result that a reader has corrected, with all that follows from the corrections.
 
 What tables and rules derive (categories, stages, sums) is derived again where the reader's
-changes matter. What the reader states wins over any rule, and a notice says so.
+changes matter. What the reader states wins over any rule, and a notice says so; so do notices
+where what was stated contradicts what stands beside it.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from medloop.clinical.brain.revision import revise_hippocampus
+from medloop.clinical.contradictions import contradictions, is_counted
 from medloop.clinical.lung.revision import revise_lung
 from medloop.clinical.radiotherapy.revision import revise_head_neck
 from medloop.clinical.report.reviewed import Reviewed
@@ -23,7 +25,9 @@ _RULES: Final[Mapping[str, Callable[[Result, Reviewed], Result]]] = {
     "head_neck": revise_head_neck,
 }
 # What rules derive from findings and grades.
-_DERIVED: Final = frozenset({"Lung-RADS", "CN1984", "ETDRS_range", "referable"})
+_DERIVED: Final = frozenset(
+    {"Lung-RADS", "Fleischner_low", "Fleischner_high", "CN1984", "ETDRS_range"}
+)
 
 
 def revised(corrected: Result, reviewed: Reviewed, model: Result) -> Result:
@@ -41,12 +45,16 @@ def revised(corrected: Result, reviewed: Reviewed, model: Result) -> Result:
         result = rule(corrected, reviewed)
         unstated = replace(reviewed, assessed=reviewed.assessed - _DERIVED)
         by_rule = rule(replace(corrected, labels=None), unstated)
+    counted = {
+        each for each in reviewed.assessed if is_counted(result.provenance.analysis, each)
+    }
     said = tuple(
         notice
-        for scale in sorted(reviewed.assessed)
+        for scale in sorted(reviewed.assessed - counted)
         for notice in _stated(scale, result, by_rule, model)
     )
-    return replace(result, warnings=(*result.warnings, *said))
+    against = contradictions(result, reviewed, model)
+    return replace(result, warnings=(*result.warnings, *said, *against))
 
 
 def _stated(scale: str, result: Result, by_rule: Result, model: Result) -> tuple[Notice, ...]:

@@ -16,7 +16,7 @@ from medloop.apps.web.context import Context
 from medloop.apps.web.images import Desk, images_of
 from medloop.apps.web.reading_access import own_reading, require_may_begin, seen_reading
 from medloop.apps.web.security import Principal
-from medloop.clinical.choices import choices_for, contradiction, settled_finding
+from medloop.clinical.choices import choices_for, contradiction, settled_finding, uncountable
 from medloop.clinical.report.language import Language
 from medloop.core.edit import Action, Edit
 from medloop.core.errors import InputError
@@ -101,6 +101,10 @@ class ReadingDesk:
             full, draft = checked(review.draft, edit, extent, masks=review.masks, scales=scales)
         except InputError as error:
             raise HTTPException(422, str(error)) from error
+        if edit.action is Action.ASSESS:
+            said = uncountable(review.looked.job.analysis, edit.target, language)
+            if said is not None:
+                raise HTTPException(422, said)
         if edit.action in _PLACED:
             full = _sensible(review, full, draft, language)
         return self.keep(who, review, full)

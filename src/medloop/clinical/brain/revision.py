@@ -16,6 +16,7 @@ def revise_hippocampus(corrected: Result, reviewed: Reviewed) -> Result:
     about the network's outline are settled once the reader has drawn it. What was rejected is
     in no sum, and no assessment tells its volume.
     """
+    corrected = _sided(corrected, reviewed)
     described = [each for each in reviewed.kept if reviewed.is_described(each)]
     if not described and not reviewed.drawn and not reviewed.count(Verdict.REJECTED):
         return corrected
@@ -43,6 +44,15 @@ def revise_hippocampus(corrected: Result, reviewed: Reviewed) -> Result:
         each for each in corrected.warnings if not reviewed.drawn or each.code not in DOUBTS
     )
     return replace(corrected, findings=findings, assessments=held, warnings=kept)
+
+
+def _sided(corrected: Result, reviewed: Reviewed) -> Result:
+    """Let a side that the reader stated be from nowhere else, and settle the doubt about it."""
+    if "side" not in reviewed.assessed:
+        return corrected
+    held = {**corrected.assessments, "side_from": "reader"}
+    kept = tuple(each for each in corrected.warnings if each.code != "hippocampus_side")
+    return replace(corrected, assessments=held, warnings=kept)
 
 
 def _volume(result: Result, concept: Code) -> float:

@@ -29,6 +29,10 @@ WORDS: Book = {
     "subject": ("Lungs", "双肺"),
     # conclusion
     "none": ("No nodule found.", "未检出肺结节。"),
+    "none_but": (
+        "No nodule listed, Lung-RADS {category}.",
+        "未列出肺结节，Lung-RADS {category} 类。",
+    ),
     "one": (
         "One nodule, Lung-RADS {category}.",
         "检出 1 个结节，Lung-RADS {category} 类。",

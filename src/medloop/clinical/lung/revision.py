@@ -155,7 +155,8 @@ def _assessments(
     held: dict[str, Assessment] = {
         key: value
         for key, value in result.assessments.items()
-        if not key.startswith(("nodule_", "Fleischner_"))
+        if not key.startswith("nodule_")
+        and (not key.startswith("Fleischner_") or key in reviewed.assessed)
     }
     ranked = [each["Lung-RADS"] for each in told if each.get("Lung-RADS") in ORDER]
     counted = {
@@ -173,7 +174,8 @@ def _assessments(
     nodules = [nodule_of(finding, each) for finding, each in counted.values()]
     known = [nodule for nodule in nodules if nodule is not None]
     if "prior" not in held:
-        held |= {f"Fleischner_{risk}": advise(known, risk).advice for risk in Risk}
+        advised = {f"Fleischner_{risk}": advise(known, risk).advice for risk in Risk}
+        held |= {key: each for key, each in advised.items() if key not in reviewed.assessed}
     return held | {f"nodule_{n}": dict(each) for n, (_, each) in counted.items()}
 
 

@@ -25,6 +25,7 @@ from medloop.core.study import Case
 
 MOST_TOLD = 4  # nodules that have a sentence; the table has all
 _SIGNS = ("fat", "spiculated", "juxtapleural", "perifissural")
+_NONE = ("0", "1")  # categories that fit where no nodule is listed
 _WIDTHS = (4.0, 2.0)  # panels in a row of key images, and of heat maps
 _TONES = {"0": Tone.UNSURE, "1": Tone.UNSURE, "2": Tone.CALM, "3": Tone.WATCH, "4A": Tone.WATCH}
 ALERTS = frozenset(
@@ -53,6 +54,7 @@ def lung_report(
     category = str(result.assessments.get("Lung-RADS", "1"))
     category = category if category in MANAGEMENT else "0"  # what a reader may have written
     count = sum(finding.concept not in OTHERS for finding in result.findings)
+    is_none = not count and category in _NONE
     pictures = lung_pictures(case, result) if rendered is None else rendered
     return Report(
         title=say(WORDS, "title", language),
@@ -60,7 +62,7 @@ def lung_report(
         headline=_headline(count, category, language),
         tone=_TONES.get(category, Tone.URGENT),
         sentences=_sentences(result, language),
-        recommendation=say(WORDS, f"advice_{category}" if count else "advice_none", language),
+        recommendation=say(WORDS, "advice_none" if is_none else f"advice_{category}", language),
         guideline=_guideline(case, result, language),
         alerts=alerts,
         figures=_figures(pictures, language),
@@ -77,7 +79,10 @@ def lung_pictures(case: Case, result: Result) -> Mapping[str, UInt8[ndarray, "y 
 
 
 def _headline(count: int, category: str, language: Language) -> str:
-    key = "none" if not count else "one" if count == 1 else "several"
+    if count:
+        key = "one" if count == 1 else "several"
+    else:
+        key = "none" if category in _NONE else "none_but"
     return say(WORDS, key, language, count=count, category=category)
 
 

@@ -35,6 +35,9 @@ READING: Translations = {
     "report_pdf_left_out": "未生成 PDF 报告。",
 }
 
+# Codes of what a reader stated against something that stands beside it begin with this.
+CONTRADICTION: Final = "contradiction-"
+
 # What a reader did with a result.
 READERS: Translations = {
     "corrected-by-reader": (
@@ -44,6 +47,29 @@ READERS: Translations = {
     "reader-stated-against": (
         "{scale} {now} 由阅片医师给出（自动分析为 {was}；按修改后的发现依规则应为 {rule}）。"
     ),
+    "reader-outline-kept": "发现 {number} 的数值由医师填写；其轮廓仍为自动勾画，未重新勾画。",
+    "contradiction-referable": (
+        "ICDR {icdr} 级、黄斑水肿 {dme} 级按规则无需转诊；医师设为需转诊。"
+    ),
+    "contradiction-not-referable": (
+        "ICDR {icdr} 级、黄斑水肿 {dme} 级按规则需转诊；医师设为无需转诊。"
+    ),
+    "contradiction-four-class": ("四分级设为 {four} 级；按 ICDR {icdr} 级应为 {rule} 级。"),
+    "contradiction-lesions": (
+        "ICDR 设为 {icdr} 级；所列病变提示至少 {least} 级：请否定不存在的病变，或重新分级。"
+    ),
+    "contradiction-exudates": (
+        "黄斑水肿设为 {dme} 级；所列硬性渗出提示 {rule} 级：请否定不存在的渗出，或重新分级。"
+    ),
+    "contradiction-stage": "ICDR {icdr} 级与 1984 年分期 {stage} 期不可能同时存在。",
+    "contradiction-ungradable": "图像设为不可分级，却同时给出 {scales}。",
+    "contradiction-landmarks": "视盘或中心凹已移动；病变的象限和距离仍为原值。",
+    "contradiction-no-nodule": (
+        "Lung-RADS 设为 {category} 类，但未列出任何结节：请添加结节，或设为 1 类。"
+    ),
+    "contradiction-volume": "{name} 设为 {now} mm³，其发现的测量值为 {rule} mm³。",
+    "contradiction-sum": "海马整体体积为 {whole} mm³，两部分之和为 {parts} mm³。",
+    "contradiction-side": "侧别设为 {now}；图像标注或扫描坐标为 {was}。",
 }
 
 
@@ -65,11 +91,19 @@ def told_apart(
     *,
     alerts: Collection[str],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tell notices whose code is among `alerts`, and the others, as `told` does."""
+    """Tell notices whose code is among `alerts`, and the others, as `told` does.
+
+    What contradicts is an alert everywhere.
+    """
     every = tuple(notices)
-    loud = [notice for notice in every if notice.code in alerts]
-    quiet = [notice for notice in every if notice.code not in alerts]
+    loud = [each for each in every if each.code in alerts or is_contradiction(each)]
+    quiet = [each for each in every if each not in loud]
     return told(loud, language, translations), told(quiet, language, translations)
+
+
+def is_contradiction(notice: Notice) -> bool:
+    """Whether a notice says that something a reader stated contradicts something else."""
+    return notice.code.startswith(CONTRADICTION)
 
 
 def _translated(notice: Notice, book: Translations) -> str:

@@ -12,12 +12,13 @@ from medloop.clinical.retina.codes import (
     AREA_SHARE,
     CONCEPTS,
     COUNT,
+    FOVEA_DISTANCE,
     LABELS,
     QUADRANT_SITES,
     SEGMENTS,
 )
 from medloop.clinical.retina.phrases import WORDS
-from medloop.clinical.retina.scales import QUADRANTS
+from medloop.clinical.retina.scales import QUADRANTS, LesionCounts
 from medloop.core.code import Code
 from medloop.core.finding import Finding, Result
 
@@ -70,6 +71,28 @@ def tally(result: Result, kind: str) -> Tally:
                 if key in _AREA_HEADS:
                     areas[key] = areas.get(key, 0.0) + measurement.value
     return Tally(dict(counts), areas)
+
+
+def lesion_counts(result: Result) -> LesionCounts:
+    """Count lesions as the rules see them."""
+    tallies = {kind: tally(result, kind).by_quadrant for kind in KINDS}
+    return LesionCounts(
+        {
+            kind: {where if where in QUADRANTS else "": n for where, n in found.items()}
+            for kind, found in tallies.items()
+        }
+    )
+
+
+def nearest_exudate(result: Result) -> float | None:
+    """Return the least distance of a hard exudate to the fovea (disc diameters), if known."""
+    known = [
+        distance
+        for finding in result.findings
+        if kind_of(finding.concept) == "EX"
+        if (distance := finding.measured(FOVEA_DISTANCE)) is not None
+    ]
+    return min(known, default=None)
 
 
 def lesion_table(result: Result, language: Language) -> Table:

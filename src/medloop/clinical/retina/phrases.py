@@ -91,6 +91,15 @@ WORDS: Book = {
         "the grade alone would not ask for referral.",
         "建议 3–6 个月内转诊眼科：虽仅按分级无需转诊，但存在需转诊病变的可能性较大。",
     ),
+    "follow_not": (
+        "No referral, as the reader decided. By rule the grades ask for more: {advice}",
+        "医师决定：无需转诊。但按分级规则：{advice}",
+    ),
+    "follow_reader": (
+        "Refer to an ophthalmologist, as the reader decided; the grades alone would not ask "
+        "for referral.",
+        "医师决定：转诊眼科；仅按分级无需转诊。",
+    ),
     "follow_2": (
         "Refer to an ophthalmologist within 3–6 months.",
         "建议 3–6 个月内转诊眼科。",

@@ -6,11 +6,10 @@ from typing import Final
 
 from medloop.clinical.report.reviewed import Reviewed, Verdict
 from medloop.clinical.retina.codes import FOVEA_DISTANCE
-from medloop.clinical.retina.lesions import KINDS, kind_of, tally
+from medloop.clinical.retina.lesions import kind_of, lesion_counts, nearest_exudate
 from medloop.clinical.retina.notices import disagreements
 from medloop.clinical.retina.redrawn import rejected_lesions, without_quadrants
 from medloop.clinical.retina.scales import (
-    QUADRANTS,
     LesionCounts,
     cn1984,
     etdrs_range,
@@ -32,7 +31,7 @@ def revise_retina(corrected: Result, reviewed: Reviewed) -> Result:
     """
     held = dict(corrected.assessments)
     stated = reviewed.assessed
-    counts = _counts(corrected)
+    counts = lesion_counts(corrected)
     icdr, dme = (_grade(held, scale) for scale in _GRADES)
     graded = stated & set(_GRADES)
     for scale in graded:
@@ -61,16 +60,6 @@ def revise_retina(corrected: Result, reviewed: Reviewed) -> Result:
     return replace(corrected, assessments=held, labels=labels, warnings=(*kept, *notices))
 
 
-def _counts(result: Result) -> LesionCounts:
-    tallies = {kind: tally(result, kind).by_quadrant for kind in KINDS}
-    return LesionCounts(
-        {
-            kind: {where if where in QUADRANTS else "": n for where, n in found.items()}
-            for kind, found in tallies.items()
-        }
-    )
-
-
 def _grade(held: Mapping[str, Assessment], scale: str) -> int | None:
     value = held.get(scale)
     is_grade = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 4
@@ -91,23 +80,13 @@ def _disagreements(
         icdr,
         dme,
         counts,
-        _nearest_exudate(result),
+        nearest_exudate(result),
         placed=result.assessments.get("fovea_center_px") is not None
         and not _has_unplaced_exudate(reviewed),
     )
     settled = {"ICDR": "grade_disagrees", "DME": "dme_disagrees"}
     silent = {settled[scale] for scale in reviewed.assessed & set(_GRADES)}
     return tuple(each for each in found if each.code not in silent)
-
-
-def _nearest_exudate(result: Result) -> float | None:
-    known = [
-        distance
-        for finding in result.findings
-        if kind_of(finding.concept) == "EX"
-        if (distance := finding.measured(FOVEA_DISTANCE)) is not None
-    ]
-    return min(known, default=None)
 
 
 def _has_unplaced_exudate(reviewed: Reviewed) -> bool:

@@ -49,7 +49,7 @@ def retina_report(
         headline=headline,
         tone=_tone(result.assessments),
         sentences=sentences,
-        recommendation=say(WORDS, follow_up(result.assessments), language),
+        recommendation=_advice(result, language),
         guideline=say(WORDS, "guideline", language),
         alerts=alerts,
         figures=_figures(case, result, pictures, language),
@@ -85,6 +85,17 @@ def follow_up(assessments: Mapping[str, Assessment]) -> str:
     if assessments.get("referable") is True:
         return "follow_probable"
     return "follow_1" if _whole(assessments, "ICDR") == 1 else "follow_0"
+
+
+def _advice(result: Result, language: Language) -> str:
+    """Advise by rule; where a reader decided on referral against the grades, say both."""
+    by_rule = say(WORDS, follow_up(result.assessments), language)
+    codes = {notice.code for notice in result.warnings}
+    if "contradiction-not-referable" in codes:
+        return say(WORDS, "follow_not", language, advice=by_rule)
+    if "contradiction-referable" in codes:
+        return say(WORDS, "follow_reader", language)
+    return by_rule
 
 
 def _is_gradable(assessments: Mapping[str, Assessment]) -> bool:
@@ -211,7 +222,7 @@ def _scales(result: Result, language: Language) -> tuple[Scale, ...]:
     scales = [
         _graded("ICDR", "icdr", result, language),
         _graded("DME", "dme", result, language),
-        _referable_scale(held, language),
+        _referable_scale(result, language),
         _staged(result, language),
     ]
     etdrs = held.get("ETDRS_range")
@@ -244,7 +255,8 @@ def _about(key: str, stem: str, result: Result, language: Language) -> str:
     )
 
 
-def _referable_scale(assessments: Mapping[str, Assessment], language: Language) -> Scale | None:
+def _referable_scale(result: Result, language: Language) -> Scale | None:
+    assessments = result.assessments
     referable = assessments.get("referable")
     if not isinstance(referable, bool):
         return None
@@ -252,8 +264,11 @@ def _referable_scale(assessments: Mapping[str, Assessment], language: Language) 
     share = assessments.get("referable_probability")
     if isinstance(share, float):
         value = say(WORDS, "value_share", language, value=value, share=percent(share, language))
-    about = say(WORDS, "about_referable", language)
-    return Scale(say(WORDS, "scale_referable", language), value, about)
+    return Scale(
+        say(WORDS, "scale_referable", language),
+        value,
+        _about("referable", "referable", result, language),
+    )
 
 
 def _staged(result: Result, language: Language) -> Scale | None:
