@@ -43,9 +43,20 @@ class Statement:
 
 def statement_of(revision: Revision, signing: Signing) -> bytes:
     """Write down what a reading says, for somebody to sign."""
+    return _written(_said(revision, signing))
+
+
+def content_sha256(revision: Revision, signing: Signing) -> str:
+    """Name what would be signed, whenever it is: its statement without the moment."""
+    said = _said(revision, signing)
+    del said["at"]
+    return hashlib.sha256(_written(said)).hexdigest()
+
+
+def _said(revision: Revision, signing: Signing) -> Record:
     draft, result = revision.draft, revision.result
     told = concluded(revision.case, result, signing.language)
-    said: Record = {
+    return {
         "schema": SCHEMA,
         "reading": revision.reading.id,
         "edits": draft.number,
@@ -64,6 +75,9 @@ def statement_of(revision: Revision, signing: Signing) -> bytes:
         "conclusion": draft.conclusion or "",
         "addendum": signing.addendum,
     }
+
+
+def _written(said: Record) -> bytes:
     text = json.dumps(said, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     return text.encode()
 

@@ -17,7 +17,10 @@ SECRET = "the-client's: secret"  # noqa: S105 - of this test
 
 
 class Provider:
-    """Who is there, and what it says of them; `claims` and `key` can be changed by a test."""
+    """Who is there, and what it says of them; `claims` and `key` can be changed by a test.
+
+    Who is asked to sign in anew does so at once: `auth_time` is now.
+    """
 
     def __init__(self, clock):
         self.clock = clock
@@ -35,10 +38,18 @@ class Provider:
         assert asked["client_id"] == CLIENT
         assert asked["code_challenge_method"] == "S256"
         assert "openid" in asked["scope"].split()
+        back = urlsplit(asked["redirect_uri"])
+        return f"{back.path}?{self._answered(asked)}"
+
+    def lead_back(self, path: str) -> str:
+        """Sign a browser in, and return the whole address where it is sent then."""
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+        return f"{asked['redirect_uri']}?{self._answered(asked)}"
+
+    def _answered(self, asked: dict[str, str]) -> str:
         code = secrets.token_urlsafe(8)
         self.codes[code] = asked
-        back = urlsplit(asked["redirect_uri"])
-        return f"{back.path}?{urlencode({'code': code, 'state': asked['state']})}"
+        return urlencode({"code": code, "state": asked["state"]})
 
     def token(self, form: dict[str, str], authorization: str) -> tuple[int, dict]:
         """Exchange a code, once, for whoever knows the secret and the verifier."""
@@ -58,6 +69,8 @@ class Provider:
             "exp": now + 300,
             "nonce": asked["nonce"],
         }
+        if "max_age" in asked:  # OpenID Connect Core 3.1.2.1: auth_time must then be told
+            claims["auth_time"] = now
         signed = jwt.encode(self.header, claims | self.claims, self.key)
         return 200, {"access_token": "x", "token_type": "Bearer", "id_token": signed}
 
@@ -82,6 +95,12 @@ def running(clock):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            if self.path.startswith("/authorize?"):
+                self.send_response(302)
+                self.send_header("Location", provider.lead_back(self.path))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             found = provider.get(self.path)
             self.answer(404 if found is None else 200, found or {})
 

@@ -4,6 +4,7 @@ Authorization code flow (OpenID Connect Core 3.1) with PKCE (RFC 7636), state an
 issuer's keys are fetched from it, and fetched again when it signs with one that is new.
 """
 
+import secrets
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -53,8 +54,11 @@ class Provider:
     _known: dict[str, tuple[datetime, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def address(self, flow: Flow) -> str:
-        """Return where to send a browser."""
+    def address(self, flow: Flow, *, is_anew: bool = False) -> str:
+        """Return where to send a browser; with `is_anew` whoever sits there must sign in anew.
+
+        OpenID Connect Core 3.1.2.1: the provider then says in ``auth_time`` when they did.
+        """
         client = OAuth2Client(
             None,
             client_id=self.settings.client_id,
@@ -63,8 +67,9 @@ class Provider:
             code_challenge_method="S256",
         )
         endpoint = self._endpoint("authorization_endpoint")
+        asked = {"prompt": "login", "max_age": 0} if is_anew else {}
         url, _ = client.create_authorization_url(
-            endpoint, state=flow.state, code_verifier=flow.verifier, nonce=flow.nonce
+            endpoint, state=flow.state, code_verifier=flow.verifier, nonce=flow.nonce, **asked
         )
         return str(url)
 
@@ -167,6 +172,22 @@ class Provider:
         if not isinstance(found, dict):
             raise ServiceError("sign-in provider cannot be understood")
         return found
+
+
+def new_flow(target: str, *, prefix: str = "") -> Flow:
+    """Make a sign-in whose secrets nobody can guess; its state begins with `prefix`."""
+    state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
+    return Flow(prefix + state, nonce, verifier, target)
+
+
+def subject_of(settings: OpenIdSettings, claims: Mapping[str, Any]) -> str:
+    """Name whom the provider means: its subjects are its own (OpenID Connect Core 2)."""
+    return f"{settings.issuer}#{claims['sub']}"
+
+
+def vouches_for(settings: OpenIdSettings, subject: str | None) -> bool:
+    """Whether a subject (`subject_of`) is one of this provider."""
+    return (subject or "").startswith(f"{settings.issuer}#")
 
 
 def role_claims(claims: Mapping[str, Any], path: str) -> frozenset[str]:

@@ -1,55 +1,47 @@
 """Signing in by OpenID Connect: the way to the provider and back."""
 
-import hashlib
 import hmac
 import json
-import re
-import secrets
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
 from medloop.apps.credentials import read_secret
-from medloop.apps.site import OpenIdSettings, Site
+from medloop.apps.site import Site
+from medloop.apps.web import openid_signing
 from medloop.apps.web.context import Context
 from medloop.apps.web.login import begin_session, local_path, require_login_rate
-from medloop.apps.web.openid import Flow, Provider, role_claims
-from medloop.store.users import Role, User
+from medloop.apps.web.openid import Flow, Provider, new_flow
+from medloop.apps.web.openid_people import user_of
+from medloop.apps.web.openid_signing import SIGNING, Countersigning, Tray
+from medloop.apps.web.reporting import counter_of
 
 MINUTES: Final = 10  # to sign in at the provider
-_STRONGEST_FIRST: Final = (
-    Role.ADMINISTRATOR,
-    Role.READER,
-    Role.ANNOTATOR,
-    Role.SERVICE,
-    Role.VIEWER,
-)
 
 
 def router(context: Context) -> APIRouter:
     """Return the routes of this module; none where no provider is set."""
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter()
     settings = context.site.users.openid
     if settings is None:
         return routes
     secret = read_secret(settings.client_secret_file, "MEDLOOP_OPENID_SECRET")
     back = f"{public_address(context.site)}/login/callback"
     provider = Provider(settings, secret, back, context.now)
+    signing = Countersigning(context, provider, counter_of(context), Tray(context.now))
+    openid_signing.add_routes(routes, signing)
     seal = Fernet(Fernet.generate_key())  # a sign-in under way does not outlive the process
     is_secure = context.site.web.is_secure
     cookie = "__Host-medloop-openid" if is_secure else "medloop-openid"
 
-    @routes.get("/login/openid")
+    @routes.get("/login/openid", include_in_schema=False)
     def leave(request: Request, next: str = "/") -> Response:  # noqa: A002
         """Send the browser to the provider."""
         require_login_rate(request, context)
-        state, nonce, verifier = (secrets.token_urlsafe(48) for _ in range(3))
-        flow = Flow(state, nonce, verifier, local_path(next))
+        flow = new_flow(local_path(next))
         answer = RedirectResponse(provider.address(flow), 303)
         answer.set_cookie(
             cookie,
@@ -62,10 +54,12 @@ def router(context: Context) -> APIRouter:
         )
         return answer
 
-    @routes.get("/login/callback")
+    @routes.get("/login/callback", include_in_schema=False)
     def come_back(request: Request, state: str = "", code: str = "", iss: str = "") -> Response:
-        """Take the browser back, and let in whom the provider vouches for."""
+        """Take the browser back: let in whom the provider vouches for, or let them sign."""
         require_login_rate(request, context)
+        if state.startswith(SIGNING):
+            return signing.come_back(request, state, code, iss)
         flow = _flow(seal, request.cookies.get(cookie, ""))
         is_ours = flow is not None and hmac.compare_digest(flow.state.encode(), state.encode())
         if flow is None or not is_ours or (iss and iss != settings.issuer):
@@ -82,27 +76,6 @@ def router(context: Context) -> APIRouter:
     return routes
 
 
-def user_of(context: Context, settings: OpenIdSettings, claims: Mapping[str, Any]) -> User:
-    """Find or add whom the provider named, with the role it gives now; 403 if it gives none."""
-    subject = f"{settings.issuer}#{claims['sub']}"
-    user = context.users.of_subject(subject)
-    values = role_claims(claims, settings.claim)
-    granted = {settings.roles[value] for value in values if value in settings.roles}
-    role = next((role for role in _STRONGEST_FIRST if role in granted), None)
-    if role is None or (user is not None and user.is_disabled):
-        known = user.name if user else "somebody unknown"
-        context.trail.did(known, "was refused to sign in", known)
-        raise HTTPException(403, "your account has no role here: ask an administrator")
-    if user is None:
-        name = _free_name(context, settings, claims)
-        user = context.users.add(name, role, now=context.now(), subject=subject)
-        context.trail.did(user.name, "users add", user.name, {"role": role})
-    elif user.role is not role:
-        context.users.change(user, now=context.now(), role=role)
-        context.trail.did(user.name, "users role", user.name, {"role": role})
-    return user
-
-
 def public_address(site: Site) -> str:
     """Return how browsers reach the node, without a slash at the end."""
     if site.web.url:
@@ -110,16 +83,6 @@ def public_address(site: Site) -> str:
     scheme = "https" if site.web.has_tls else "http"
     host = f"[{site.web.host}]" if ":" in site.web.host else site.web.host
     return f"{scheme}://{host}:{site.web.port}"
-
-
-def _free_name(context: Context, settings: OpenIdSettings, claims: Mapping[str, Any]) -> str:
-    """Choose a name nobody has: an account of ours never becomes the provider's."""
-    said = str(claims.get(settings.name_claim) or "person")
-    name = re.sub(r"[^\w.@+-]", "-", said)[:30] or "person"
-    host = urlsplit(settings.issuer).hostname or "provider"
-    digest = hashlib.sha256(str(claims["sub"]).encode()).hexdigest()
-    offers = (name, f"{name}@{host[:24]}", f"{name}-{digest[:12]}")
-    return next((each for each in offers if context.users.find(each) is None), digest[:40])
 
 
 def _flow(seal: Fernet, kept: str) -> Flow | None:

@@ -79,6 +79,7 @@ class Counter:
             "sentences": _sentences(said),
             "generated": said.text,
             "tone": said.tone.value,
+            "contradictions": list(said.contradictions),
             "conclusion": {
                 "text": revision.draft.conclusion,
                 "is_stale": revision.is_stale,

@@ -100,11 +100,10 @@ def _add_signing(routes: APIRouter, counter: Counter) -> None:
             meaning=wanted.meaning,
             language=wanted.language,
             told=language_of(request),
-            password=wanted.password,
             addendum=wanted.text,
             expected=wanted.expected,
         )
-        counter.sign(who, number, asked)
+        counter.sign(who, number, asked, password=wanted.password)
         told = counter.told(who, number, language_of(request))
         return JSONResponse(told, headers=PRIVATE)
 

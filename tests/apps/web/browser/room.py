@@ -96,9 +96,9 @@ def an_eye(size: int = 240) -> np.ndarray:
 
 
 @contextmanager
-def serving(app) -> Iterator[str]:
+def serving(app, port: int = 0) -> Iterator[str]:
     """Serve an application on loopback while the block runs; yields its address."""
-    port = free_port()
+    port = port or free_port()
     options = uvicorn.Config(app, port=port, log_level="error", lifespan="off")
     server = uvicorn.Server(options)
     thread = threading.Thread(target=server.run)

@@ -5,12 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from medloop.apps.site import OpenIdSettings, Site, UserSettings, WebSettings
 from medloop.apps.web.context import make_context
 from medloop.store.reading import Meaning
 from medloop.store.users import Role
 from tests.apps.web.browser.axe import serious_violations
 from tests.apps.web.browser.room import PASSWORD, Room, serving
 from tests.apps.web.nodes import NoInlet, node_of
+from tests.apps.web.provider import CLIENT, SECRET, running
+from tests.peers import free_port
 from tests.workflow.read_cases import READER, a_read_ct
 from tests.workflow.signing import issued
 
@@ -103,3 +106,56 @@ def test_what_has_changed_since_is_not_signed_and_the_page_says_so(opened, room)
     assert "look at it again, then sign" in dialog.get_by_role("alert").inner_text()
     (reading,) = store.readings.of_job(int(room.facts["ct"]))
     assert len(store.readings.versions(reading.id)) == 0
+
+
+@pytest.fixture
+def provider(clock):
+    with running(clock) as started:
+        yield started
+
+
+@pytest.fixture
+def hospital(store, provider, clock, tmp_path) -> Iterator[Room]:
+    """A room whose readers come in by a provider."""
+    (tmp_path / "secret").write_text(f"{SECRET}\n", encoding="utf-8")
+    port = free_port()
+    openid = OpenIdSettings(
+        provider.issuer,
+        CLIENT,
+        client_secret_file=tmp_path / "secret",
+        roles={"radiology": "reader"},
+    )
+    web = WebSettings(port=port, url=f"http://127.0.0.1:{port}")
+    site = Site(web=web, users=UserSettings(openid=openid))
+    context = make_context(store, site, NoInlet(), now=clock)
+    ct = a_read_ct(store, tmp_path / "ct", now=clock())
+    with serving(node_of(context, clock).app, port) as url:
+        yield Room(url, context, {"ct": str(ct.id)})
+
+
+def test_who_came_in_by_a_provider_signs_by_signing_in_there_anew(
+    hospital, provider, page, axe
+):
+    page.goto(hospital.address("/login/openid?next=/read/{ct}"))
+    sign = page.get_by_role("button", name="Sign…")
+    sign.click(timeout=LONG_MS)
+    dialog = page.locator("dialog.report-sign-dialog")
+    dialog.wait_for()
+    assert dialog.locator("input[type=password]").count() == 0
+    wrong = serious_violations(page, axe)
+    provider.claims["auth_time"] = 1
+    dialog.get_by_role("button", name="Sign in and sign").click()
+    page.get_by_role("heading", name="Nothing was signed").wait_for(timeout=LONG_MS)
+    wrong += serious_violations(page, axe)
+    page.get_by_role("link", name="Back to the report").click()
+
+    del provider.claims["auth_time"]
+    sign.click(timeout=LONG_MS)
+    dialog.get_by_role("button", name="Sign in and sign").click()
+    page.locator(".report-entry").wait_for(timeout=LONG_MS)
+    page.locator("#status", has_text="Signed: version 1").wait_for()
+    assert "signed=" not in page.url
+    (reading,) = hospital.context.store.readings.of_job(int(hospital.facts["ct"]))
+    (version,) = hospital.context.store.readings.versions(reading.id)
+    assert version.signer == "li"
+    assert wrong + page.faults == []

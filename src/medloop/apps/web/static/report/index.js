@@ -19,6 +19,7 @@ const LOOK_MS = 1500; // while documents are made and sent
 export async function mountReport(host, session) {
   const report = new Report(host, session);
   await report.refresh();
+  report.welcome();
   return { refresh: () => report.refresh(), told: () => report.told };
 }
 
@@ -57,6 +58,16 @@ class Report {
       return;
     }
     if (turn === this.#asked) this.#show(told);
+  }
+
+  /** Say what was signed to who comes back from the provider of their account. */
+  welcome() {
+    const here = new URL(location.href);
+    const number = Number(here.searchParams.get("signed"));
+    if (!number) return;
+    here.searchParams.delete("signed");
+    history.replaceState(history.state, "", here);
+    if (this.told?.versions.some((each) => each.number === number)) say(t("report.js.signed", { number }), "ok");
   }
 
   #changed() {

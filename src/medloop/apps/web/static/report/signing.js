@@ -33,12 +33,14 @@ class Dialog {
       ? el("p", { class: "notice warn" }, t("report.js.unjudged", { count: told.unjudged }))
       : null;
     const stale = told.conclusion.is_stale ? el("p", { class: "notice warn" }, t("report.js.stale")) : null;
+    const against = (told.contradictions ?? []).map((each) => el("p", { class: "notice warn" }, each));
     const form = el(
       "form",
       { class: "stack", method: "dialog", onsubmit: (event) => this.#sign(event) },
       el("h2", { id: "report-sign-title" }, t("report.js.sign_title")),
       unjudged,
       stale,
+      ...against,
       this.meanings,
       field(t("report.js.language"), this.language),
       this.addendum,
