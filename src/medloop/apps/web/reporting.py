@@ -1,7 +1,10 @@
 """What routes about reports do: tell sentences, show drafts, sign; each noted in the log."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from fastapi import HTTPException
@@ -10,6 +13,7 @@ from medloop.annotation.checks import LONGEST
 from medloop.annotation.fields import is_text
 from medloop.apps.sources import archive_of
 from medloop.apps.web.context import Context
+from medloop.apps.web.openid import vouches_for
 from medloop.apps.web.passwords import sign_in
 from medloop.apps.web.reading_access import own_reading, seen_reading
 from medloop.apps.web.security import Permission, Principal, Way
@@ -27,7 +31,7 @@ from medloop.store.issues import Issue, IssueState
 from medloop.store.reading import Purpose, Reading, ReadingState, StaleError, Version
 from medloop.workflow.reissue import attested, report_html
 from medloop.workflow.revising import Revising, Revision
-from medloop.workflow.statement import Signing, statement_of
+from medloop.workflow.statement import Signing, content_sha256, statement_of
 
 # What of a version a page links to, in this order.
 LINKED: Final = (
@@ -41,6 +45,13 @@ LINKED: Final = (
 _AT_ONCE: Final = 2  # previews: each reads an image
 
 
+class Proof(StrEnum):
+    """How a signer shows that it is them (21 CFR 11.200)."""
+
+    PASSWORD = "password"  # noqa: S105 - the word, no secret
+    PROVIDER = "provider"
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What somebody wants to sign; `expected` is the last edit that the page knew.
@@ -51,7 +62,6 @@ class Asked:
     meaning: Meaning
     language: Language
     told: Language
-    password: str
     addendum: str
     expected: int
 
@@ -86,6 +96,7 @@ class Counter:
             },
             "unjudged": revision.reviewed.count(Verdict.PROPOSED),
             "signer": who.name,
+            "signs_by": self.proof_of(who),
             "may_sign": not refusal,
             "refusal": refusal,
             "meanings": [each.value for each in self._meanings(number)],
@@ -102,28 +113,68 @@ class Counter:
             figures = pictures_for(revision.case, result)
             return report_html(revision, result, language, figures=figures)
 
-    def sign(self, who: Principal, number: int, asked: Asked) -> Version:
+    def sign(self, who: Principal, number: int, asked: Asked, *, password: str) -> Version:
         """Sign a report: 403 who may not, 409 what changed, 422 what is missing."""
+        reading = self._signable(who, number, asked, Proof.PASSWORD)
+        self._require_password(who, reading, asked, password)
+        revision = self._expected(number, asked)
+        return self._signed(who, revision, asked, {"by": Proof.PASSWORD})
+
+    def present(self, who: Principal, number: int, asked: Asked) -> str:
+        """Name what would be signed by its hash (`content_sha256`); raises as `sign`."""
+        self._signable(who, number, asked, Proof.PROVIDER)
+        revision = self._expected(number, asked)
+        return content_sha256(revision, _signing(who, asked, self.context.now()))
+
+    def complete(
+        self, who: Principal, number: int, asked: Asked, *, sha256: str, let_in: datetime
+    ) -> Version:
+        """Sign what `present` named, and nothing else; raises as `sign`.
+
+        The provider has let the person in anew, at `let_in`.
+        """
+        self._signable(who, number, asked, Proof.PROVIDER)
+        revision = self._expected(number, asked)
+        if content_sha256(revision, _signing(who, asked, self.context.now())) != sha256:
+            raise HTTPException(409, text("report.refused.stale", asked.told))
+        details = {"by": Proof.PROVIDER, "let_in": let_in.isoformat()}
+        return self._signed(who, revision, asked, details)
+
+    def proof_of(self, who: Principal) -> Proof | None:
+        """Say how somebody shows that it is them; None if there is no way."""
+        user = self.context.users.find(who.name)
+        if user is not None and user.password:
+            return Proof.PASSWORD
+        settings = self.context.site.users.openid
+        if user is not None and settings is not None and vouches_for(settings, user.subject):
+            return Proof.PROVIDER
+        return None
+
+    def _signable(self, who: Principal, number: int, asked: Asked, proof: Proof) -> Reading:
+        """Return a reading that somebody may sign now; raises as `sign`."""
         reading = own_reading(self.context, who, number)
         refusal = self.refusal(who, reading, asked.told)
+        if not refusal and self.proof_of(who) is not proof:
+            refusal = text(f"report.refused.by_{self.proof_of(who)}", asked.told)
         if refusal:
             raise HTTPException(403, refusal)
         self._require_sense(reading, asked)
-        self._require_password(who, reading, asked)
+        return reading
+
+    def _expected(self, number: int, asked: Asked) -> Revision:
         revision = self.revising.read(number)
         if revision.draft.number != asked.expected:
             raise HTTPException(409, text("report.refused.stale", asked.told))
-        return self._signed(who, revision, asked)
+        return revision
 
     def refusal(self, who: Principal, reading: Reading, language: Language) -> str:
         """Say why somebody cannot sign a reading; empty if they can."""
-        user = self.context.users.find(who.name)
         reasons = (
             ("local", who.way is Way.LOCAL),
             ("role", not who.may(Permission.SIGN)),
             ("reader", reading.reader != who.name),
             ("token", who.way is Way.TOKEN),
-            ("openid", user is None or not user.password),
+            ("unproven", self.proof_of(who) is None),
             ("apart", self._is_apart(reading)),
             ("in", reading.state is ReadingState.DONE and not self._has_final(reading.id)),
         )
@@ -179,20 +230,23 @@ class Counter:
         if reading.number != asked.expected:
             raise HTTPException(409, text("report.refused.stale", asked.told))
 
-    def _require_password(self, who: Principal, reading: Reading, asked: Asked) -> None:
+    def _require_password(
+        self, who: Principal, reading: Reading, asked: Asked, password: str
+    ) -> None:
         """Let only the person themselves sign (21 CFR 11.200): wrong passwords lock."""
         context = self.context
         tries = context.site.users.tries
-        user = sign_in(context.users, who.name, asked.password, now=context.now(), tries=tries)
+        user = sign_in(context.users, who.name, password, now=context.now(), tries=tries)
         if user is None:
             details = {"reading": str(reading.id), "meaning": asked.meaning.value}
             context.trail.did(who.name, "was refused to sign", reading.study, details)
             raise HTTPException(403, text("report.refused.password", asked.told))
 
-    def _signed(self, who: Principal, revision: Revision, asked: Asked) -> Version:
+    def _signed(
+        self, who: Principal, revision: Revision, asked: Asked, proof: Mapping[str, str]
+    ) -> Version:
         store, now = self.context.store, self.context.now()
-        addendum = asked.addendum.strip() if asked.meaning is Meaning.ADDENDUM else ""
-        signing = Signing(who.name, asked.meaning, now, asked.language.value, addendum)
+        signing = _signing(who, asked, now)
         sha256 = store.archive.put(statement_of(revision, signing))
         looked, reading = revision.looked, revision.reading
         count = len(store.readings.versions(reading.id)) + 1
@@ -203,7 +257,7 @@ class Counter:
             signer=who.name,
             at=now,
             language=asked.language.value,
-            conclusion=addendum or revision.draft.conclusion or "",
+            conclusion=signing.addendum or revision.draft.conclusion or "",
             folder=f"{looked.kept.folder.rpartition('/')[0]}/{name}",
             record=sha256,
             edits=revision.draft.number,
@@ -215,6 +269,7 @@ class Counter:
             "language": asked.language.value,
             "edits": str(revision.draft.number),
             "sha256": sha256,
+            **proof,
         }
         entry = Entry(now, who.name, "signed report", reading.study, details)
         try:
@@ -223,6 +278,11 @@ class Counter:
             raise HTTPException(409, text("report.refused.stale", asked.told)) from error
         except InputError as error:
             raise HTTPException(409, str(error)) from error
+
+
+def _signing(who: Principal, asked: Asked, now: datetime) -> Signing:
+    addendum = asked.addendum.strip() if asked.meaning is Meaning.ADDENDUM else ""
+    return Signing(who.name, asked.meaning, now, asked.language.value, addendum)
 
 
 def counter_of(context: Context) -> Counter:

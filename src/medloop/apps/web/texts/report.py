@@ -15,10 +15,56 @@ TEXTS: Final[Book] = {
         "Reports are signed by a person who signed in, not with a token.",
         "报告须由登录用户本人签名，不能使用令牌。",
     ),
-    "report.refused.openid": (
-        "Your account is of the sign-in provider and has no password here to sign with: "
-        "ask an administrator for an account of this node.",
-        "您的账号由统一认证管理，在本节点没有可用于签名的密码：请向管理员申请本节点账号。",
+    "report.refused.unproven": (
+        "Your account has no password here, and this node asks no sign-in provider about it: "
+        "ask an administrator for a password.",
+        "您的账号在本节点没有密码，也没有可供核实身份的统一认证：请向管理员申请密码。",
+    ),
+    "report.refused.by_provider": (
+        "Your account has no password here: you sign by signing in anew at your hospital's "
+        "sign-in page, to which the report's page leads.",
+        "您的账号在本节点没有密码：请在报告页面签名，系统将引导您到统一认证页面重新登录。",
+    ),
+    "report.refused.by_password": (
+        "Your account has a password here: sign with it.",
+        "您的账号在本节点设有密码：请使用密码签名。",
+    ),
+    "report.unsigned.title": ("Nothing was signed", "未签名"),
+    "report.unsigned.back": ("Back to the report", "返回报告"),
+    "report.unsigned.gone": (
+        "What you wanted to sign waits here for ten minutes, for the browser in which you "
+        "pressed sign, and once. Open the report and sign again.",
+        "待签内容仅保留十分钟，且只能在点击签名的浏览器中使用一次。请打开报告重新签名。",
+    ),
+    "report.unsigned.cancelled": (
+        "The sign-in page did not let you in, or you cancelled. Sign again when you are ready.",
+        "统一认证未通过，或您已取消。如需签名，请重新操作。",
+    ),
+    "report.unsigned.untrusted": (
+        "The answer of the sign-in provider does not hold. Sign again; if it happens again, "
+        "tell an administrator.",
+        "统一认证的应答无效。请重新签名；如再次出现，请联系管理员。",
+    ),
+    "report.unsigned.away": (
+        "The sign-in provider cannot be reached. Sign again in a minute; if it lasts, tell an "
+        "administrator.",
+        "无法连接统一认证。请稍后重新签名；如持续出现，请联系管理员。",
+    ),
+    "report.unsigned.another": (
+        "Somebody else signed in at the sign-in page than here. A report is signed by whoever "
+        "reads it: sign again with your own account.",
+        "在统一认证登录的不是当前用户。报告只能由本人签署：请用您自己的账号重新签名。",
+    ),
+    "report.unsigned.old": (
+        "The sign-in provider did not ask you to sign in anew just now, and that is your "
+        "signature. Sign again and sign in there; if it does not ask, tell an administrator.",
+        "统一认证未在刚才要求您重新登录，而重新登录即为签名。请重新签名并在该页面登录；"
+        "如页面未要求登录，请联系管理员。",
+    ),
+    "report.unsigned.session": (
+        "Your session here has ended, or your role has changed. Sign in, open the report, and "
+        "sign again.",
+        "您在本节点的会话已结束，或角色已更改。请登录后打开报告重新签名。",
     ),
     "report.refused.role": (
         "Your role does not grant to sign reports.",
@@ -118,6 +164,12 @@ TEXTS: Final[Book] = {
         "You sign as {name}. The password is your signature.",
         "签名者：{name}。输入密码即为签名。",
     ),
+    "report.js.as_provider": (
+        "You sign as {name}. Your hospital's sign-in page asks you to sign in once more: that "
+        "is your signature. What you see now is what is signed.",
+        "签名者：{name}。系统将转到统一认证页面，请重新登录：登录即为签名，签署内容为当前所见。",
+    ),
+    "report.js.go_sign": ("Sign in and sign", "登录并签名"),
     "report.js.unjudged": (
         "Automatic findings that are neither accepted nor rejected: {count}. They will be in "
         "the report as they are.",

@@ -1,4 +1,5 @@
-// Signing: what it means, in which language, and the password once more.
+// Signing: what it means, in which language, and the password once more; who has none signs in
+// anew at the provider of their account, and comes back with the report signed.
 
 import { el, field, select } from "../correct/dom.js";
 import { say, send } from "../http.js";
@@ -26,8 +27,10 @@ class Dialog {
     this.text = el("textarea", { name: "text", rows: 4, maxlength: 20000 });
     this.addendum = field(t("report.js.addendum_text"), this.text);
     this.password = el("input", { type: "password", name: "password", autocomplete: "current-password", required: true, "aria-describedby": "report-sign-error" });
+    this.isAway = told.signs_by === "provider";
+    this.password.required = !this.isAway;
     this.error = el("p", { class: "notice alert", id: "report-sign-error", role: "alert", hidden: true });
-    this.submit = el("button", { class: "button primary", type: "submit" }, t("report.js.do_sign"));
+    this.submit = el("button", { class: "button primary", type: "submit" }, this.#deed);
     const cancel = el("button", { class: "button", type: "button", onclick: () => this.dialog.close() }, t("report.js.cancel"));
     const unjudged = told.unjudged
       ? el("p", { class: "notice warn" }, t("report.js.unjudged", { count: told.unjudged }))
@@ -44,8 +47,8 @@ class Dialog {
       this.meanings,
       field(t("report.js.language"), this.language),
       this.addendum,
-      el("p", {}, t("report.js.as", { name: told.signer })),
-      field(t("report.js.password"), this.password),
+      el("p", {}, t(this.isAway ? "report.js.as_provider" : "report.js.as", { name: told.signer })),
+      this.isAway ? null : field(t("report.js.password"), this.password),
       this.error,
       el("div", { class: "row" }, this.submit, cancel),
     );
@@ -59,7 +62,12 @@ class Dialog {
     this.#face();
     document.body.append(this.dialog);
     this.dialog.showModal();
-    (this.addendum.hidden ? this.password : this.text).focus();
+    const first = this.isAway ? this.submit : this.password;
+    (this.addendum.hidden ? first : this.text).focus();
+  }
+
+  get #deed() {
+    return t(this.isAway ? "report.js.go_sign" : "report.js.do_sign");
   }
 
   get #chosen() {
@@ -82,16 +90,13 @@ class Dialog {
     event.preventDefault();
     this.#busy(true);
     const sent = {
-      password: this.password.value,
       meaning: this.#chosen,
       language: this.language.value,
       text: this.text.value,
       expected: this.told.number,
     };
     try {
-      this.#answer = await send("POST", `${this.session.url}/sign?lang=${lang}`, sent, { quiet: true });
-      const number = this.#answer.versions.at(-1)?.number;
-      say(t("report.js.signed", { number }), "ok");
+      await (this.isAway ? this.#leave(sent) : this.#signHere({ ...sent, password: this.password.value }));
       this.dialog.close();
     } catch (error) {
       this.#busy(false);
@@ -99,13 +104,24 @@ class Dialog {
       this.error.hidden = false;
       this.password.value = "";
       this.password.setAttribute("aria-invalid", "true");
-      this.password.focus();
+      (this.isAway ? this.submit : this.password).focus();
     }
+  }
+
+  async #signHere(sent) {
+    this.#answer = await send("POST", `${this.session.url}/sign?lang=${lang}`, sent, { quiet: true });
+    say(t("report.js.signed", { number: this.#answer.versions.at(-1)?.number }), "ok");
+  }
+
+  /** The server keeps what is signed until the person comes back from the provider. */
+  async #leave(sent) {
+    const { address } = await send("POST", `${this.session.url}/sign/provider?lang=${lang}`, sent, { quiet: true });
+    location.assign(address);
   }
 
   #busy(isBusy) {
     this.submit.disabled = isBusy;
-    this.submit.textContent = t(isBusy ? "report.js.signing" : "report.js.do_sign");
+    this.submit.textContent = isBusy ? t("report.js.signing") : this.#deed;
     this.form.setAttribute("aria-busy", String(isBusy));
   }
 }
