@@ -151,3 +151,15 @@ def test_sessions_are_counted_and_ended_by_user(users, sessions, li):
     assert sessions.counts(now=NOON, idle=HOUR) == {"chen": (1, NOON), li.name: (2, NOON)}
     assert sessions.end_all(li, now=NOON) == 2
     assert set(sessions.counts(now=NOON, idle=HOUR)) == {"chen"}
+
+
+def test_a_person_has_the_name_given_here_before_that_of_the_provider(users, sessions, li):
+    secret = sessions.begin(li, now=NOON, lasts=HOUR)
+    assert li.person_name == ""
+    said = users.rename(li, now=NOON, claimed_name="Li^Wei")
+    assert said.person_name == "Li^Wei"
+    given = users.rename(said, now=NOON, full_name="Li^Wei=李^伟")
+    assert users.get(li.name) == given
+    assert given.person_name == "Li^Wei=李^伟"
+    assert users.rename(given, now=NOON, full_name="").person_name == "Li^Wei"
+    assert sessions.find(secret, now=NOON, idle=HOUR) is not None, "a name ends no session"

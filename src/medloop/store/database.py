@@ -21,7 +21,7 @@ from medloop.store.results import Results
 from medloop.store.sql import Database, connect
 
 # The newest migration, so that a store which is up to date opens without loading Alembic.
-HEAD: Final = "0015"
+HEAD: Final = "0016"
 _PATIENTS: Final = ("archive", "results", "spool", "uploads")  # folders with their data
 _UPGRADES = 20_260_101  # any number that only upgrades lock
 

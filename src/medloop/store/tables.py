@@ -227,6 +227,9 @@ users = Table(
     Column("is_disabled", Boolean, nullable=False),
     # The password opens nothing but the way to another one.
     Column("is_once", Boolean, nullable=False, server_default=false()),
+    # Names of the person (PN, PS3.5 6.2.1), given here and by OpenID Connect; empty if not.
+    Column("full_name", String, nullable=False, server_default=""),
+    Column("claimed_name", String, nullable=False, server_default=""),
     Column("failures", Integer, nullable=False),
     Column("locked_until", Instant),
     Column("created", Instant, nullable=False),

@@ -33,7 +33,8 @@ class Role(StrEnum):
 class User:
     """Somebody who may come in; `password` is a hash, empty where a provider vouches.
 
-    With `is_once` somebody else chose the password: it is good for choosing another.
+    With `is_once` somebody else chose the password: it is good for choosing another. Names of
+    the person (PN, as `core.person` checks them) are given here, or by who vouches.
     """
 
     id: int
@@ -46,6 +47,13 @@ class User:
     locked_until: datetime | None
     created: datetime
     is_once: bool = False
+    full_name: str = ""
+    claimed_name: str = ""
+
+    @property
+    def person_name(self) -> str:
+        """The person's name as a PN: what was given here before what the provider says."""
+        return self.full_name or self.claimed_name
 
     def is_locked(self, now: datetime) -> bool:
         """Whether too many wrong passwords keep the user out for now."""
@@ -133,6 +141,21 @@ class Users:
             connection.execute(update(table).where(table.c.id == user.id).values(values))
             end_sessions(connection, user, now)
 
+    def rename(
+        self,
+        user: User,
+        *,
+        now: datetime,
+        full_name: str | None = None,
+        claimed_name: str | None = None,
+    ) -> User:
+        """Change what is given of the person's names (checked ones); sessions go on."""
+        said = {"full_name": full_name, "claimed_name": claimed_name}
+        values = {key: value for key, value in said.items() if value is not None}
+        changed = update(table).where(table.c.id == user.id).values(changed=now, **values)
+        with self.database.writing() as connection:
+            return _user(connection.execute(changed.returning(table)).mappings().one())
+
     def lend(self, user: User, password: str, *, now: datetime) -> None:
         """Give a password (its hash) that is good for choosing another, and nothing else."""
         values = {"password": password, "is_once": True, "changed": now}
@@ -215,4 +238,6 @@ def _user(row: RowMapping) -> User:
         locked_until=row["locked_until"],
         created=row["created"],
         is_once=row["is_once"],
+        full_name=row["full_name"],
+        claimed_name=row["claimed_name"],
     )
