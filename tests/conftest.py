@@ -29,6 +29,8 @@ def logging_as_it_was():
         if name.partition(".")[0] == "medloop" and isinstance(logger, logging.Logger):
             logger.disabled, logger.propagate = False, True
             logger.setLevel(logging.NOTSET)
+    for handler in root.handlers:  # pytest's serve the whole session
+        handler.setLevel(logging.NOTSET)
     yield
     logging.disable(logging.NOTSET)
     root.setLevel(before)

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import onnx
 import pytest
@@ -133,6 +135,15 @@ def test_nncf_makes_integers_of_both_convolutions(small, batches):
     np.testing.assert_array_equal(
         answer(restored(whole, plain, operations(whole)), batches[0]), exact
     )
+
+
+def test_handlers_that_others_gave_to_nncf_keep_their_levels(small, batches):
+    pytest.importorskip("nncf")
+    others = logging.NullHandler()
+    logging.getLogger("nncf").addHandler(others)
+    quantized(unpacked(small), batches)
+    logging.getLogger("nncf").removeHandler(others)
+    assert others.level == logging.NOTSET
 
 
 def in_integers(weight, steps):

@@ -79,7 +79,7 @@ def quantized(
     name = copy.graph.input[0].name
     seen = batches[:: -(-len(batches) // _LOOKED_AT)]
     with _quiet():
-        nncf.set_log_level(logging.ERROR)
+        logging.getLogger("nncf").setLevel(logging.ERROR)  # its own call tells every handler
         data = nncf.Dataset(list(seen), lambda batch: {name: batch})
         made: onnx.ModelProto = nncf.quantize(
             copy,
