@@ -8,6 +8,7 @@ import pytest
 from medloop.core.search import Level, Match, Search, Term
 from medloop.store import tables
 from medloop.store.query import Finder
+from medloop.store.worklist import Worklist
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -183,3 +184,38 @@ def test_members_come_in_order(finder):
     assert [each.uid for each in finder.members("1.1")] == ["1.1.1.1", "1.1.1.2", "1.1.2.1"]
     assert [each.uid for each in finder.members("1.1", "1.1.2")] == ["1.1.2.1"]
     assert finder.members("1.1", "1.1.2", "1.1.1.1") == ()
+
+
+def test_instances_that_are_left_out_are_as_if_they_had_never_come(finder):
+    gone = {"without": ("1.1.2.1",)}
+    (*_, study), _ = finder.find(Search(Level.STUDY), **gone)
+    assert (study.series, study.instances) == (1, 2)
+    assert study.study["00080061"] == "CT"
+    for match, value in ((Match.ANY_OF, "SEG"), (Match.WILDCARD, "S*")):
+        term = Term(("00080061",), match, (value,))
+        assert finder.find(Search(Level.STUDY, (term,)), **gone) == ((), False)
+    of_ct = Term(("00080061",), Match.WILDCARD, ("C*",))
+    found, _ = finder.find(Search(Level.STUDY, (of_ct,)), **gone)
+    assert len(found) == 3
+    series, _ = finder.find(Search(Level.SERIES), **gone)
+    assert [each.series_uid for each in series] == ["1.1.1", "1.2.1", "1.3.1"]
+    instances, _ = finder.find(Search(Level.INSTANCE), **gone)
+    assert [each.sop_uid for each in instances] == ["1.1.1.1", "1.1.1.2", "1.2.1.1", "1.3.1.1"]
+    assert [each.uid for each in finder.members("1.1", **gone)] == ["1.1.1.1", "1.1.1.2"]
+
+
+def test_the_first_instance_may_be_left_out(finder):
+    gone = {"without": ("1.1.1.1",)}
+    (first, *_), _ = finder.find(Search(Level.SERIES), **gone)
+    assert (first.series_uid, first.sop_uid, first.instances) == ("1.1.1", "1.1.1.2", 1)
+    (*_, study), _ = finder.find(Search(Level.STUDY), **gone)
+    assert (study.instances, study.study["00080061"]) == (2, "CT\\SEG")
+
+
+def test_lines_count_what_is_not_left_out(finder, store):
+    worklist = Worklist(store.database)
+    line = worklist.study("1.1", without=("1.1.2.1",))
+    assert (line.instances, line.modalities) == (2, ("CT",))
+    assert worklist.study("1.1").instances == 3
+    lines, _ = worklist.studies(limit=9, without=("1.1.2.1",))
+    assert {each.uid: each.instances for each in lines} == {"1.1": 2, "1.2": 1, "1.3": 1}

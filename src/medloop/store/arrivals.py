@@ -121,6 +121,13 @@ class Arrivals:
             found.setdefault(SopUid(row.uid), Held(SopUid(row.uid), row.sop_class, row.sha256))
         return Holding(tuple(found.values()), len(arrived))
 
+    def own(self, study: StudyUid) -> frozenset[SopUid]:
+        """Name the objects of a study that were made here: results, signed reports."""
+        came = tables.arrivals
+        asked = select(came.c.uid).where(came.c.study_uid == study, came.c.source == OWN)
+        with self.database.reading() as connection:
+            return frozenset(SopUid(uid) for uid in connection.execute(asked).scalars())
+
     def counts(self, studies: Sequence[StudyUid]) -> Mapping[StudyUid, int]:
         """Count the arrivals of studies; those of which nothing arrived are absent.
 

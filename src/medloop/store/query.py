@@ -1,9 +1,10 @@
 """Searching what has arrived, in SQL alone: no file is opened."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -75,23 +76,26 @@ class Finder:
     database: Database
 
     def find(
-        self, query: Search, *, inside: Sequence[Term] = ()
+        self, query: Search, *, inside: Sequence[Term] = (), without: Collection[str] = ()
     ) -> tuple[tuple[Found, ...], bool]:
         """Return what meets all terms and lies inside others, and whether there is more.
 
-        Studies come newest first; series and instances by their UIDs and numbers.
+        Studies come newest first; series and instances by their UIDs and numbers. Instances
+        named by `without` are as if they had never arrived.
         """
-        conditions = [self._condition(query.level, term) for term in (*query.terms, *inside)]
-        asked = _ASKED[query.level]().where(*conditions)
         with self.database.reading() as connection:
+            seen = _Seen(without, modalities_left(connection, without))
+            terms = (*query.terms, *inside)
+            conditions = [self._condition(query.level, term, seen) for term in terms]
+            asked = _ASKED[query.level](without).where(*conditions)
             page = asked.limit(query.limit + 1).offset(query.offset)
             rows = list(connection.execute(page).mappings())
             more, rows = len(rows) > query.limit, rows[: query.limit]
             if query.level is Level.STUDY:
-                return _studies(connection, rows), more
+                return _studies(connection, rows, seen), more
             if query.level is Level.SERIES:
-                return _series(connection, rows), more
-            return tuple(_found(row) for row in rows), more
+                return _series(connection, rows, seen), more
+            return tuple(_found(row, seen) for row in rows), more
 
     def settled_since(self, moment: datetime) -> tuple[str, ...]:
         """Name the studies that were settled at a moment or after it."""
@@ -100,9 +104,17 @@ class Finder:
             return tuple(connection.execute(asked.order_by(studies.c.settled)).scalars())
 
     def members(
-        self, study_uid: str, series_uid: str | None = None, sop_uid: str | None = None
+        self,
+        study_uid: str,
+        series_uid: str | None = None,
+        sop_uid: str | None = None,
+        *,
+        without: Collection[str] = (),
     ) -> tuple[Member, ...]:
-        """List the instances of a study, of one series or the one named, in their order."""
+        """List the instances of a study, of one series or the one named, in their order.
+
+        Those named by `without` are left out.
+        """
         a = arrivals.c
         asked = (
             select(
@@ -114,7 +126,7 @@ class Finder:
                 a.sha256,
                 a.size,
             )
-            .where(a.study_uid == study_uid)
+            .where(a.study_uid == study_uid, a.uid.not_in(without))
             .order_by(a.series_uid, a.number, a.uid)
         )
         if series_uid is not None:
@@ -124,10 +136,10 @@ class Finder:
         with self.database.reading() as connection:
             return tuple(Member(**row) for row in connection.execute(asked).mappings())
 
-    def _condition(self, level: Level, term: Term) -> ColumnElement[bool]:
+    def _condition(self, level: Level, term: Term, seen: "_Seen") -> ColumnElement[bool]:
         tag = term.path[0]
         if tag == "00080061":
-            return self._modalities(term)
+            return self._modalities(term, seen)
         if tag in _STUDY_COLUMNS:
             return self._compare(_STUDY_COLUMNS[tag], term)
         if tag in _ARRIVAL_COLUMNS:
@@ -137,7 +149,7 @@ class Finder:
         if tag == "00200013" and term.match is Match.NUMBER:
             return self._compare(cast(arrivals.c.number, String), term)
         return self._said(
-            _first_of_study() if level is Level.STUDY else arrivals.c.header, term
+            _first_of_study(seen.without) if level is Level.STUDY else arrivals.c.header, term
         )
 
     def _said(self, header: Text, term: Term) -> ColumnElement[bool]:
@@ -189,10 +201,28 @@ class Finder:
             named = func.lower(named)
         return named.like(f"%{_GROUP}{_pattern(folded)}{_GROUP}%", escape="!")
 
-    def _modalities(self, term: Term) -> ColumnElement[bool]:
+    def _modalities(self, term: Term, seen: "_Seen") -> ColumnElement[bool]:
         r"""Find one of several values kept as ``CT\SEG``."""
         within = literal("\\") + studies.c.modalities + literal("\\")
-        return or_(*(self._like(within, f"*\\{value}\\*") for value in term.values))
+        usual = or_(*(self._like(within, f"*\\{value}\\*") for value in term.values))
+        if not seen.modalities:
+            return usual
+        wild = [value.replace("[", "[[]") for value in term.values]
+        good = [
+            uid
+            for uid, said in seen.modalities.items()
+            if any(fnmatchcase(word, each) for word in said.split("\\") for each in wild)
+        ]
+        is_whole = studies.c.uid.not_in(seen.modalities)
+        return or_(and_(is_whole, usual), studies.c.uid.in_(good))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What whoever asks may not find, and the modalities that are left of such studies."""
+
+    without: Collection[str]
+    modalities: Mapping[str, str]
 
 
 def _pattern(wild: str) -> str:
@@ -201,19 +231,38 @@ def _pattern(wild: str) -> str:
     return wild.replace("*", "%").replace("?", "_")
 
 
-def _first_of_study() -> Text:
+def modalities_left(connection: Connection, without: Collection[str]) -> Mapping[str, str]:
+    """Say of each study of which instances are left out which modalities are left."""
+    if not without:
+        return {}
+    a = arrivals.c
+    gone = select(a.study_uid, a.modality).where(a.uid.in_(without)).distinct()
+    hidden: dict[str, set[str]] = {}
+    for uid, modality in connection.execute(gone):
+        hidden.setdefault(uid, set()).add(modality)
+    kept = select(a.study_uid, a.modality).where(a.study_uid.in_(hidden), a.uid.not_in(without))
+    for uid, modality in connection.execute(kept.distinct()):
+        hidden[uid].discard(modality)
+    said = select(studies.c.uid, studies.c.modalities).where(studies.c.uid.in_(hidden))
+    return {
+        uid: "\\".join(word for word in told.split("\\") if word not in hidden[uid])
+        for uid, told in connection.execute(said)
+    }
+
+
+def _first_of_study(without: Collection[str]) -> Text:
     """Return the header of the first instance of a study."""
     a = arrivals.alias().c
-    asked = select(a.header).where(a.study_uid == studies.c.uid)
+    asked = select(a.header).where(a.study_uid == studies.c.uid, a.uid.not_in(without))
     return asked.order_by(a.series_uid, a.number).limit(1).scalar_subquery()
 
 
-def _of_studies() -> Select[Any]:
+def _of_studies(_without: Collection[str]) -> Select[Any]:
     order = studies.c.date.desc(), studies.c.time.desc(), studies.c.uid
     return select(*_FACTS).order_by(*order)
 
 
-def _of_series() -> Select[Any]:
+def _of_series(without: Collection[str]) -> Select[Any]:
     """One row a series, the instance of the lowest number."""
     others = arrivals.alias()
     first = (
@@ -221,19 +270,21 @@ def _of_series() -> Select[Any]:
         .where(
             others.c.study_uid == arrivals.c.study_uid,
             others.c.series_uid == arrivals.c.series_uid,
+            others.c.uid.not_in(without),
         )
         .order_by(others.c.number, others.c.uid)
         .limit(1)
         .scalar_subquery()
     )
-    return _of_instances().where(arrivals.c.uid == first)
+    return _of_instances(without).where(arrivals.c.uid == first)
 
 
-def _of_instances() -> Select[Any]:
+def _of_instances(without: Collection[str]) -> Select[Any]:
     a = arrivals.c
     return (
         select(*_FACTS, a.series_uid, a.uid.label("sop_uid"), a.header)
         .join(studies, studies.c.uid == a.study_uid)
+        .where(a.uid.not_in(without))
         .order_by(a.study_uid, a.series_uid, a.number, a.uid)
     )
 
@@ -248,7 +299,9 @@ _ASKED: Final = {
 }
 
 
-def _studies(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Found, ...]:
+def _studies(
+    connection: Connection, rows: Sequence[RowMapping], seen: _Seen
+) -> tuple[Found, ...]:
     uids = [row["0020000D"] for row in rows]
     a = arrivals.c
     counts = {
@@ -259,38 +312,49 @@ def _studies(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Found,
                 func.count(a.series_uid.distinct()).label("series"),
                 func.count().label("instances"),
             )
-            .where(a.study_uid.in_(uids))
+            .where(a.study_uid.in_(uids), a.uid.not_in(seen.without))
             .group_by(a.study_uid)
         )
     }
-    asked = select(studies.c.uid, _first_of_study()).where(studies.c.uid.in_(uids))
+    header = _first_of_study(seen.without)
+    asked = select(studies.c.uid, header).where(studies.c.uid.in_(uids))
     headers = {uid: header or "{}" for uid, header in connection.execute(asked)}
     return tuple(
-        _found(row, headers.get(row["0020000D"], "{}"), counts.get(row["0020000D"], (0, 0)))
+        _found(
+            row, seen, headers.get(row["0020000D"], "{}"), counts.get(row["0020000D"], (0, 0))
+        )
         for row in rows
     )
 
 
-def _series(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Found, ...]:
+def _series(
+    connection: Connection, rows: Sequence[RowMapping], seen: _Seen
+) -> tuple[Found, ...]:
     a = arrivals.c
     uids = {row["0020000D"] for row in rows}
     counted = connection.execute(
         select(a.study_uid, a.series_uid, func.count().label("instances"))
-        .where(a.study_uid.in_(uids))
+        .where(a.study_uid.in_(uids), a.uid.not_in(seen.without))
         .group_by(a.study_uid, a.series_uid)
     )
     counts = {(row.study_uid, row.series_uid): row.instances for row in counted}
     return tuple(
-        _found(row, row["header"], (0, counts[row["0020000D"], row["series_uid"]]))
+        _found(row, seen, row["header"], (0, counts[row["0020000D"], row["series_uid"]]))
         for row in rows
     )
 
 
 def _found(
-    row: RowMapping, header: str | None = None, counts: tuple[int, int] = (0, 0)
+    row: RowMapping,
+    seen: _Seen,
+    header: str | None = None,
+    counts: tuple[int, int] = (0, 0),
 ) -> Found:
+    study = {tag: str(row[tag]) for tag in _STUDY_COLUMNS}
+    if study["0020000D"] in seen.modalities:
+        study["00080061"] = seen.modalities[study["0020000D"]]
     return Found(
-        study={tag: str(row[tag]) for tag in _STUDY_COLUMNS},
+        study=study,
         header=json.loads(row["header"] if header is None else header),
         series_uid=str(row.get("series_uid", "")),
         sop_uid=str(row.get("sop_uid", "")),

@@ -86,6 +86,12 @@ class Readings:
         with self.database.reading() as connection:
             return tuple(_reading(row) for row in connection.execute(asked).mappings())
 
+    def of_study(self, study: StudyUid) -> tuple[Reading, ...]:
+        """List the readings of all results of a study, the first opened first."""
+        asked = _asked().where(jobs.c.study_uid == study).order_by(table.c.id)
+        with self.database.reading() as connection:
+            return tuple(_reading(row) for row in connection.execute(asked).mappings())
+
     def all(
         self,
         *,

@@ -1,16 +1,17 @@
 """What a person sees first: studies with how many objects and jobs they have, page by page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, RowMapping, func, select
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, func, select
 
 from medloop.core.errors import InputError
 from medloop.core.study import Patient, StudyUid
 from medloop.store.job import Job, JobState
 from medloop.store.jobs import job_of
+from medloop.store.query import modalities_left
 from medloop.store.sql import Database
 from medloop.store.tables import arrivals, instances, jobs, studies
 
@@ -40,8 +41,13 @@ class Worklist:
 
     database: Database
 
-    def studies(self, *, limit: int, offset: int = 0) -> tuple[tuple[Line, ...], int]:
-        """Return one page of the studies, the latest arrival first, and how many there are."""
+    def studies(
+        self, *, limit: int, offset: int = 0, without: Collection[str] = ()
+    ) -> tuple[tuple[Line, ...], int]:
+        """Return one page of the studies, the latest arrival first, and how many there are.
+
+        Instances named by `without` count as if they had never arrived.
+        """
         asked = (
             select(studies)
             .order_by(studies.c.arrived.desc(), studies.c.uid)
@@ -51,16 +57,16 @@ class Worklist:
         with self.database.reading() as connection:
             rows = connection.execute(asked).mappings().all()
             total = connection.execute(select(func.count()).select_from(studies)).scalar_one()
-            return lines_of(connection, rows), total
+            return lines_of(connection, rows, without), total
 
-    def study(self, uid: StudyUid) -> Line:
-        """Look one study up, or raise `InputError`."""
+    def study(self, uid: StudyUid, *, without: Collection[str] = ()) -> Line:
+        """Look one study up, or raise `InputError`; `without` as for `studies`."""
         with self.database.reading() as connection:
             asked = select(studies).where(studies.c.uid == uid)
             rows = connection.execute(asked).mappings().all()
             if not rows:
                 raise InputError("no such study has arrived")
-            return lines_of(connection, rows)[0]
+            return lines_of(connection, rows, without)[0]
 
     def jobs(
         self,
@@ -84,28 +90,39 @@ class Worklist:
         return tuple(job_of(row) for row in rows), total
 
 
-def lines_of(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Line, ...]:
+def lines_of(
+    connection: Connection, rows: Sequence[RowMapping], without: Collection[str] = ()
+) -> tuple[Line, ...]:
     """Read rows of the table of studies, and count what belongs to them."""
     uids = [row["uid"] for row in rows]
-    came = _counts(connection, arrivals.c.study_uid, uids)
+    came = _counts(connection, arrivals.c.study_uid, uids, arrivals.c.uid.not_in(without))
+    left = modalities_left(connection, without)
     files = _counts(connection, instances.c.study_uid, uids)  # pictures are no arrivals
     asked = select(jobs.c.study_uid, jobs.c.state, func.count())
     grouped = asked.where(jobs.c.study_uid.in_(uids)).group_by(jobs.c.study_uid, jobs.c.state)
     states: dict[str, dict[JobState, int]] = {}
     for uid, state, count in connection.execute(grouped):
         states.setdefault(uid, {})[JobState(state)] = count
-    return tuple(
-        _line(row, max(came.get(row["uid"], 0), files.get(row["uid"], 0)), states)
-        for row in rows
-    )
+    found = []
+    for row in rows:
+        uid = row["uid"]
+        count = max(came.get(uid, 0), files.get(uid, 0))
+        modalities = left.get(uid, row["modalities"])
+        found.append(_line(row, count, modalities, states.get(uid, {})))
+    return tuple(found)
 
 
-def _counts(connection: Connection, column: Column[Any], uids: Iterable[str]) -> dict[str, int]:
-    asked = select(column, func.count()).where(column.in_(uids)).group_by(column)
-    return {row[0]: row[1] for row in connection.execute(asked)}
+def _counts(
+    connection: Connection,
+    column: Column[Any],
+    uids: Iterable[str],
+    *conditions: ColumnElement[bool],
+) -> dict[str, int]:
+    asked = select(column, func.count()).where(column.in_(uids), *conditions)
+    return {row[0]: row[1] for row in connection.execute(asked.group_by(column))}
 
 
-def _line(row: RowMapping, count: int, states: Mapping[str, Mapping[JobState, int]]) -> Line:
+def _line(row: RowMapping, count: int, modalities: str, states: Mapping[JobState, int]) -> Line:
     return Line(
         uid=StudyUid(row["uid"]),
         name=row["name"],
@@ -118,9 +135,9 @@ def _line(row: RowMapping, count: int, states: Mapping[str, Mapping[JobState, in
         date=row["date"],
         description=row["description"],
         accession=row["accession"],
-        modalities=tuple(word for word in row["modalities"].split(_BACKSLASH) if word),
+        modalities=tuple(word for word in modalities.split(_BACKSLASH) if word),
         arrived=row["arrived"],
         is_settled=row["settled"] is not None,
         instances=count,
-        jobs=states.get(row["uid"], {}),
+        jobs=states,
     )

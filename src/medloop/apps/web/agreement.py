@@ -20,6 +20,7 @@ from medloop.annotation.pairs import (
 )
 from medloop.apps.web import plots
 from medloop.apps.web.context import Context
+from medloop.apps.web.curtain import curtain_of
 from medloop.apps.web.images import images_of
 from medloop.apps.web.pages import page
 from medloop.apps.web.security import Permission, Principal, require
@@ -62,11 +63,16 @@ def router(context: Context) -> APIRouter:
     desk = images_of(context)
     ledger = Ledger(context.store, context.site.reading.wanted, desk.shown)
     figures = Figures()
+    curtain = curtain_of(context)
 
     @routes.get("/agreement")
     def show(request: Request, who: Reader) -> Response:
-        """Show agreement by task, pair and reader, what to adjudicate, and what is awaited."""
-        compared = ledger.compared()
+        """Show agreement by task, pair and reader, what to adjudicate, and what is awaited.
+
+        Results that whoever asks still reads apart are left out.
+        """
+        own = {each.job for each in curtain.unfinished(who.name)}
+        compared = [each for each in ledger.compared() if each.job not in own]
         key = tuple((each.job, len(each.seen), hash(each.seen)) for each in compared)
         found = figures.get([one for each in compared for one in each.seen], key)
         context.trail.saw(who.name, "agreement", "looked")

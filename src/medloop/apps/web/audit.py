@@ -3,8 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
@@ -13,11 +13,13 @@ from starlette.responses import Response, StreamingResponse
 
 from medloop.apps.web.administration import ROWS, Manager, back, midnight, show
 from medloop.apps.web.context import Context
+from medloop.apps.web.reading_access import panel_of
 from medloop.core.errors import InputError
 from medloop.store.audit import Audit, Row, Wanted
 
 VERIFIED: Final = "audit verified"
 BROKEN: Final = "audit found broken"
+WITHHELD: Final = "withheld: read apart"
 _SUBJECT: Final = "audit log"
 _COLUMNS: Final = ("id", "at", "actor", "action", "subject", "details", "previous", "hash")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets would run
@@ -85,7 +87,7 @@ def router(context: Context) -> APIRouter:
     @routes.get("/audit")
     def trail(
         request: Request,
-        _who: Manager,
+        who: Manager,
         form: Annotated[Asked, Depends(asked)],
         before: _Number = None,
     ) -> Response:
@@ -94,7 +96,7 @@ def router(context: Context) -> APIRouter:
         return show(
             request,
             "audit",
-            rows=found[:ROWS],
+            rows=list(blinded(context, who.name, found[:ROWS])),
             older=found[ROWS - 1].number if len(found) > ROWS else None,
             form=form,
             checked=last_check(audit),
@@ -108,7 +110,7 @@ def router(context: Context) -> APIRouter:
         context.trail.did(who.name, "exported", _SUBJECT, details)
         name = f"audit-{context.now():%Y%m%d-%H%M}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        lines = csv_lines(audit.rows(wanted))
+        lines = csv_lines(blinded(context, who.name, audit.rows(wanted)))
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
     @routes.post("/audit/verify")
@@ -138,6 +140,32 @@ def last_check(audit: Audit) -> Checked | None:
     entry = last.entry
     told = entry.details.get("found") or entry.details.get("head", "")
     return Checked(entry.at, entry.actor, entry.action == VERIFIED, told)
+
+
+def blinded(context: Context, name: str, rows: Iterable[Row]) -> Iterator[Row]:
+    """Leave out what was changed in readings that somebody may not see yet."""
+    may_see: dict[str, bool] = {}
+    for row in rows:
+        details = row.entry.details
+        number = details.get("reading", "")
+        if "what" not in details or not number.isdecimal():
+            yield row
+            continue
+        if number not in may_see:
+            may_see[number] = _may_see(context, name, int(number))
+        if may_see[number]:
+            yield row
+        else:
+            said = {**details, "what": WITHHELD}
+            yield replace(row, entry=replace(row.entry, details=said))
+
+
+def _may_see(context: Context, name: str, number: int) -> bool:
+    try:
+        reading = context.store.readings.get(number)
+    except InputError:  # it left with its study
+        return True
+    return panel_of(context, reading.job, reading.analysis).may_see(name, reading)
 
 
 def csv_lines(rows: Iterator[Row]) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse
 from starlette.responses import Response
 
 from medloop.apps.web.context import Context
+from medloop.apps.web.curtain import curtain_of
 from medloop.apps.web.jobs import why
 from medloop.apps.web.pages import language_of, page
 from medloop.apps.web.security import Permission, Principal, require
@@ -51,12 +52,14 @@ def router(context: Context) -> APIRouter:
     """Return the routes of this module."""
     routes = APIRouter(include_in_schema=False)
     worklist, studies = Worklist(context.store.database), StudyList(context.store.database)
+    curtain = curtain_of(context)
 
     @routes.get("/studies/{uid}")
     def study(request: Request, principal: Reader, uid: str) -> Response:
         """Show a study."""
         try:
-            line = worklist.study(StudyUid(uid))
+            without = curtain.withheld(principal.name, uid)
+            line = worklist.study(StudyUid(uid), without=without)
             known = context.store.catalog.study(line.uid)
         except InputError as error:
             raise HTTPException(404, str(error)) from error

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from medloop.apps.web.context import Context
+from medloop.apps.web.curtain import curtain_of
 from medloop.apps.web.incoming import receive, sweep
 from medloop.apps.web.limits import allow_large_body
 from medloop.apps.web.security import Permission, Principal, require
@@ -140,13 +141,15 @@ def _add_uploads(routes: APIRouter, context: Context) -> None:
 
 def _add_lists(routes: APIRouter, context: Context) -> None:
     worklist = Worklist(context.store.database)
+    curtain = curtain_of(context)
 
     @routes.get("/studies")
     def studies(
         principal: Reader, response: Response, limit: Limit = 50, offset: Offset = 0
     ) -> StudyPage:
         """List the studies, the latest arrival first."""
-        lines, total = worklist.studies(limit=limit, offset=offset)
+        without = curtain.withheld(principal.name)
+        lines, total = worklist.studies(limit=limit, offset=offset, without=without)
         context.trail.saw(principal.name, "studies", "searched")
         _keep_private(response)
         return StudyPage(
@@ -157,7 +160,7 @@ def _add_lists(routes: APIRouter, context: Context) -> None:
     def study(principal: Reader, response: Response, uid: str) -> StudyAlone:
         """Tell of one study and its jobs."""
         try:
-            line = worklist.study(StudyUid(uid))
+            line = worklist.study(StudyUid(uid), without=curtain.withheld(principal.name, uid))
         except InputError as error:
             raise HTTPException(404, str(error)) from error
         newest, _ = worklist.jobs(limit=_MOST, study=line.uid)

@@ -59,9 +59,10 @@ class Asked(BaseModel):
 
     def wanted(self) -> Wanted:
         """Say it as the store does; what cannot be meant is left out."""
+        is_of_images = self.modality not in _ABOUT_IMAGES  # results come and go with readings
         return Wanted(
             TABS.get(self.tab, OPEN),
-            self.modality if self.modality.isalnum() else "",
+            self.modality if self.modality.isalnum() and is_of_images else "",
             _dicom_date(self.since),
             _dicom_date(self.until),
             self.words.replace("\0", " "),

@@ -75,7 +75,8 @@ def _search(
         Term((tag,), Match.ANY_OF, (uid,))
         for tag, uid in zip((STUDY_UID, SERIES_UID), place, strict=False)
     )
-    found, has_more = shelf.finder.find(search, inside=inside)
+    without = shelf.curtain.withheld(principal.name, place[0] if place else None)
+    found, has_more = shelf.finder.find(search, inside=inside, without=without)
     root = shelf.root(request)
     answers = [search_answer(each, search, root, names_study=bool(place)) for each in found]
     shelf.context.trail.saw(principal.name, place[0] if place else "studies", "searched")

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 from fastapi import Depends, HTTPException, Request, Response
 
 from medloop.apps.web.context import Context
+from medloop.apps.web.curtain import curtain_of
 from medloop.apps.web.security import Permission, Principal, require
 from medloop.core.errors import InputError
 from medloop.dicom.web.frames import Opened, open_object
@@ -34,6 +35,7 @@ class Shelf:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.finder = Finder(context.store.database)
+        self.curtain = curtain_of(context)
         self.metadata = kept_metadata(context.store)
         self._open: OrderedDict[str, tuple[int, Opened]] = OrderedDict()
         self._lock = threading.Lock()
@@ -45,12 +47,19 @@ class Shelf:
         series: str | None = None,
         uid: str | None = None,
     ) -> tuple[Member, ...]:
-        """List instances and note in the audit log who asked; 404 if there are none."""
+        """List instances and note in the audit log who asked; 404 if there are none.
+
+        What others signed is not there for whoever still reads the same result apart.
+        """
         is_sane = all(each is None or is_uid(each) for each in (study, series, uid))
-        found = self.finder.members(study, series, uid) if is_sane else ()
+        if not is_sane:
+            raise HTTPException(404, "no such object is stored here")
+        without = self.curtain.withheld(principal.name, study)
+        found = self.finder.members(study, series, uid, without=without)
         if not found:
             raise HTTPException(404, "no such object is stored here")
         self.context.trail.saw(principal.name, study, "retrieved")
+        self.curtain.note(principal.name, study, [each.uid for each in found])
         return found
 
     def path(self, member: Member) -> Path:

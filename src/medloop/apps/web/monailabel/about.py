@@ -1,6 +1,6 @@
 """What there is to label, and what should be labeled next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -62,7 +62,7 @@ def add_routes(routes: APIRouter, shelf: Shelf) -> None:
             "strategies": {k.value: {"description": told} for k, told in STRATEGIES.items()},
             "scoring": {},
             "train_stats": {},
-            "datastore": _counts(images, who.name),
+            "datastore": _counts(shelf, images, who.name),
         }
 
     @routes.get("/datastore/")
@@ -71,7 +71,8 @@ def add_routes(routes: APIRouter, shelf: Shelf) -> None:
         images = shelf.jobs.all()
         shelf.context.trail.saw(who.name, "studies", "searched")
         if output is Output.ALL:
-            objects = {str(each.job): _object(shelf, each, who.name) for each in images}
+            apart = _apart(shelf, who.name)
+            objects = {str(each.job): _object(shelf, each, who.name, apart) for each in images}
             return {"name": "medloop", "description": "", "objects": objects}
         if output is Output.TRAIN:
             return [
@@ -79,7 +80,7 @@ def add_routes(routes: APIRouter, shelf: Shelf) -> None:
                 for each in images
                 if each.is_labeled()
             ]
-        return _counts(images, who.name)
+        return _counts(shelf, images, who.name)
 
     @routes.post("/activelearning/{strategy}", responses={404: {}})
     def next_sample(
@@ -139,8 +140,9 @@ def _model(name: str, labels: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _counts(images: Sequence[Labeled], viewer: str) -> dict[str, Any]:
-    own = sum(_has_final(each, viewer) for each in images)
+def _counts(shelf: Shelf, images: Sequence[Labeled], viewer: str) -> dict[str, Any]:
+    apart = _apart(shelf, viewer)
+    own = sum(_has_final(each, viewer, apart) for each in images)
     return {
         "total": len(images),
         "completed": sum(each.is_labeled() for each in images),
@@ -148,7 +150,14 @@ def _counts(images: Sequence[Labeled], viewer: str) -> dict[str, Any]:
     }
 
 
-def _object(shelf: Shelf, image: Labeled, viewer: str) -> dict[str, Any]:
+def _apart(shelf: Shelf, viewer: str) -> frozenset[int]:
+    """Name the jobs of which the viewer may not know yet what others say."""
+    return frozenset(each.job for each in shelf.curtain.unfinished(viewer))
+
+
+def _object(
+    shelf: Shelf, image: Labeled, viewer: str, apart: Collection[int]
+) -> dict[str, Any]:
     info = {
         "analysis": image.analysis,
         "name": f"{image.job}.nii",
@@ -156,18 +165,23 @@ def _object(shelf: Shelf, image: Labeled, viewer: str) -> dict[str, Any]:
         "ts": int(datetime.timestamp(shelf.context.now())),
     }
     told = label_info(shelf, image)
-    tags = [ORIGINAL, *([FINAL] if _has_final(image, viewer) else [])]
+    tags = [ORIGINAL, *([FINAL] if _has_final(image, viewer, apart) else [])]
     labels = {tag: {"ext": ".nii.gz", "info": told} for tag in tags}
     return {"image": {"ext": ".nii", "info": info}, "labels": labels}
 
 
-def _has_final(image: Labeled, viewer: str) -> bool:
-    """Whether there are labels of the viewer's own, or such as were adjudicated."""
+def _has_final(image: Labeled, viewer: str, apart: Collection[int]) -> bool:
+    """Whether there are labels of the viewer's own, or adjudicated ones they may see."""
+    may_see = image.job not in apart
     return any(
         each.has_mask
         and (
             each.reader == viewer
-            or (each.purpose is Purpose.ADJUDICATE and each.state is ReadingState.DONE)
+            or (
+                may_see
+                and each.purpose is Purpose.ADJUDICATE
+                and each.state is ReadingState.DONE
+            )
         )
         for each in image.marks
     )

@@ -219,7 +219,8 @@ def _drawn(shelf: Shelf, labeled: Labeled, name: str) -> str | None:
     context = shelf.context
     apart = panel_of(context, labeled.job, labeled.analysis)
     own = [each for each in apart.readings if each.reader == name]
-    decided = [apart.decided] if apart.decided is not None else []
+    is_bound = any(e.job == labeled.job for e in shelf.curtain.unfinished(name, labeled.study))
+    decided = [apart.decided] if apart.decided is not None and not is_bound else []
     for reading in (*reversed(own), *decided):
         mask = review_of(context.store, reading).draft.mask
         if mask is not None and apart.may_see(name, reading):

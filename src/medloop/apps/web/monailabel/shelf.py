@@ -7,6 +7,7 @@ from functools import cached_property
 from fastapi import HTTPException
 
 from medloop.apps.web.context import Context
+from medloop.apps.web.curtain import Curtain, curtain_of
 from medloop.apps.web.images import Desk, images_of
 from medloop.apps.web.monailabel.tickets import Tickets, plain_id
 from medloop.core.errors import InputError
@@ -29,6 +30,11 @@ class Shelf:
     def desk(self) -> Desk:
         """Where images lie ready."""
         return images_of(self.context)
+
+    @cached_property
+    def curtain(self) -> Curtain:
+        """What stands between a reader and what others say."""
+        return curtain_of(self.context)
 
     @cached_property
     def tickets(self) -> Tickets:
