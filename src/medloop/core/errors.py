@@ -2,7 +2,8 @@
 
 MedloopError
 ├── InputError          the data is wrong         -> fail the job, tell a person
-│   └── GeometryError
+│   ├── GeometryError
+│   └── SettingError    the order is wrong        -> say it to who gave it
 ├── UnsuitableError     wrong tool for this data  -> skip the job, say why
 └── ServiceError        the world is wrong        -> retry later
 """
@@ -22,6 +23,10 @@ class InputError(MedloopError):
 
 class GeometryError(InputError):
     """Spatial information is missing, singular or inconsistent."""
+
+
+class SettingError(InputError):
+    """What was asked for cannot be meant: an unknown name, a value out of range."""
 
 
 class UnsuitableError(MedloopError):

@@ -11,7 +11,7 @@ from typing import Final
 
 from torch import nn
 
-from medloop.core.errors import InputError
+from medloop.core.errors import SettingError
 from medloop.learning.loop import Batches, Loss, Run, Schedule, fit
 from medloop.learning.whole import write_text
 
@@ -44,12 +44,12 @@ def length_for(minutes: float, step_s: float, steps: int, *, watches: bool = Fal
 
     Raises
     ------
-    InputError
+    SettingError
         If it is not enough for one step.
     """
     count = int(minutes * 60 * _SPARE / (step_s * (_WATCHING if watches else 1.0)))
     if count < 1:
-        raise InputError(f"setting minutes={minutes:g}: one step takes {step_s:.1f} s")
+        raise SettingError(f"setting minutes={minutes:g}: one step takes {step_s:.1f} s")
     if count >= _EPOCHS * steps:
         return Length(count // steps, 0, step_s)
     epochs = min(_EPOCHS, count)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from medloop.core.errors import InputError
+from medloop.core.errors import SettingError
 from medloop.learning.augment import Ranges
 from medloop.models.plan import Plan, Scale, Task
 
@@ -147,14 +147,14 @@ def recipe_named(
 
     Raises
     ------
-    InputError
+    SettingError
         Naming the offending recipe, key or value.
     """
     if name not in RECIPES:
-        raise InputError(f"no recipe {name!r}; there are: {', '.join((*RECIPES, *others))}")
+        raise SettingError(f"no recipe {name!r}; there are: {', '.join((*RECIPES, *others))}")
     recipe = overruled(RECIPES[name](), settings)
     if recipe.trunk not in TRUNKS:
-        raise InputError(f"setting trunk={recipe.trunk!r} is none of {', '.join(TRUNKS)}")
+        raise SettingError(f"setting trunk={recipe.trunk!r} is none of {', '.join(TRUNKS)}")
     return recipe
 
 
@@ -165,7 +165,7 @@ def overruled(
 
     Raises
     ------
-    InputError
+    SettingError
         Naming the offending key or value.
     """
     name = getattr(recipe, "name", "")
@@ -177,14 +177,14 @@ def overruled(
     parsed: dict[str, Any] = {}  # what `replace` takes: each field has its own type
     for key, text in settings.items():
         if key not in settable:
-            raise InputError(
+            raise SettingError(
                 f"recipe {name} has no setting {key!r}; it has:"
                 f" {', '.join((*settable, *also, *TUNING_KEYS))}"
             )
         parsed[key] = _parse(key, text, getattr(recipe, key))
         low, high = _LIMITS.get(key, (-math.inf, math.inf))
         if isinstance(parsed[key], int | float) and not low <= parsed[key] <= high:
-            raise InputError(f"setting {key}={text} outside {low} ... {high}")
+            raise SettingError(f"setting {key}={text} outside {low} ... {high}")
     return replace(recipe, **parsed)
 
 
@@ -216,7 +216,7 @@ def _parse(key: str, text: str, default: float | str) -> float | str:
         return type(default)(text)
     except (ValueError, KeyError) as why:
         kind = type(default).__name__
-        raise InputError(f"setting {key}={text!r} is no {kind}") from why
+        raise SettingError(f"setting {key}={text!r} is no {kind}") from why
 
 
 def tuning_from(settings: Mapping[str, str]) -> tuple[Tuning, dict[str, str]]:
@@ -224,7 +224,7 @@ def tuning_from(settings: Mapping[str, str]) -> tuple[Tuning, dict[str, str]]:
 
     Raises
     ------
-    InputError
+    SettingError
         Naming the offending key or value.
     """
     rest = {key: text for key, text in settings.items() if key not in TUNING_KEYS}
@@ -234,14 +234,14 @@ def tuning_from(settings: Mapping[str, str]) -> tuple[Tuning, dict[str, str]]:
             try:
                 read[key] = TUNING_KEYS[key](settings[key])
             except ValueError as why:
-                raise InputError(f"setting {key}={settings[key]!r} cannot be read") from why
+                raise SettingError(f"setting {key}={settings[key]!r} cannot be read") from why
     tuning = Tuning(**read)
     if tuning.adapt not in ADAPTS:
-        raise InputError(f"setting adapt={tuning.adapt!r} is none of {', '.join(ADAPTS)}")
+        raise SettingError(f"setting adapt={tuning.adapt!r} is none of {', '.join(ADAPTS)}")
     if not 0 < tuning.depth_decay <= 1:
-        raise InputError(f"setting depth_decay={tuning.depth_decay} outside 0 ... 1")
+        raise SettingError(f"setting depth_decay={tuning.depth_decay} outside 0 ... 1")
     if not 1 <= tuning.rank <= _MOST_RANK:
-        raise InputError(f"setting rank={tuning.rank} outside 1 ... {_MOST_RANK}")
+        raise SettingError(f"setting rank={tuning.rank} outside 1 ... {_MOST_RANK}")
     return tuning, rest
 
 

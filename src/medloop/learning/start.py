@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from torch import nn
 
-from medloop.core.errors import InputError
+from medloop.core.errors import InputError, SettingError
 from medloop.learning.base import (
     Base,
     Loaded,
@@ -96,14 +96,14 @@ def begin(network: nn.Module, start: Start, plan: AnyPlan, seed: int) -> Begun:
         try:
             freeze(network, tuning.freeze)
         except ValueError as why:
-            raise InputError(f"setting freeze: {why}") from why
+            raise SettingError(f"setting freeze: {why}") from why
         if not moved(network).moving:
-            raise InputError("setting freeze leaves no parameter that moves")
+            raise SettingError("setting freeze leaves no parameter that moves")
         return Begun(start, loaded, moved(network))
     if tuning.freeze:
-        raise InputError(f"setting freeze goes with adapt=full, not {tuning.adapt}")
+        raise SettingError(f"setting freeze goes with adapt=full, not {tuning.adapt}")
     if base is None and not has_imagenet(network):
-        raise InputError(
+        raise SettingError(
             f"setting adapt={tuning.adapt} needs weights to start from: --from BUNDLE"
         )
     whole = (*HEADS, *(n for n in (loaded.fresh if loaded else ()) if not is_head(n)))
@@ -210,7 +210,7 @@ def plan_on(
         If the base's network is for other data, or a setting asks for another network.
     """
     if named := next((key for key in ("kind", "variant", "norm") if key in settings), ""):
-        raise InputError(f"setting {named}: the network is that of bundle {base.name}")
+        raise SettingError(f"setting {named}: the network is that of bundle {base.name}")
     theirs = _architecture(base)
     if theirs.kind is Kind.FOREIGN:
         raise InputError(f"bundle {base.name} is another program's network: it only runs")

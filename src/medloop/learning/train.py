@@ -12,7 +12,7 @@ from jaxtyping import Int
 from numpy import ndarray
 from torch import nn
 
-from medloop.core.errors import InputError, ServiceError
+from medloop.core.errors import InputError, ServiceError, SettingError
 from medloop.learning.budget import Length, kept_length, length_for, time_step
 from medloop.learning.checkpoint import save_whole
 from medloop.learning.classification.opening import open_classification
@@ -185,7 +185,7 @@ def _parts(order: Order) -> tuple[str, ...]:
     """Name the networks to train, ``fold0`` ... and ``final``."""
     recipe = order.recipe
     if recipe.precision not in PRECISIONS:
-        raise InputError(
+        raise SettingError(
             f"setting precision={recipe.precision!r} is none of {', '.join(PRECISIONS)}"
         )
     try:
@@ -193,20 +193,21 @@ def _parts(order: Order) -> tuple[str, ...]:
             dict.fromkeys(int(part) for part in recipe.folds.split(",") if part.strip())
         )
     except ValueError as why:
-        raise InputError(f"setting folds={recipe.folds!r} is no list such as 0,1") from why
+        raise SettingError(f"setting folds={recipe.folds!r} is no list such as 0,1") from why
     if any(fold not in range(recipe.of_folds) for fold in folds):
-        raise InputError(f"setting folds={recipe.folds!r} outside 0 ... {recipe.of_folds - 1}")
+        there_are = f"of_folds={recipe.of_folds} makes 0 ... {recipe.of_folds - 1}"
+        raise SettingError(f"setting folds={recipe.folds!r}: {there_are}")
     if recipe.ship not in SHIPS:
-        raise InputError(f"setting ship={recipe.ship!r} is none of {', '.join(SHIPS)}")
+        raise SettingError(f"setting ship={recipe.ship!r} is none of {', '.join(SHIPS)}")
     if recipe.ship != "final" and order.start.tuning.adapt == "lora":
-        raise InputError(f"setting ship={recipe.ship!r}: adapters are of one network")
+        raise SettingError(f"setting ship={recipe.ship!r}: adapters are of one network")
     parts = tuple(f"fold{fold}" for fold in folds)
     if recipe.ship == "folds" and not parts and not fold_networks(order):
-        raise InputError("setting ship='folds' with no fold to train and none trained")
+        raise SettingError("setting ship='folds' with no fold to train and none trained")
     if recipe.final:
         return (*parts, FINAL)
     if not parts:
-        raise InputError("settings folds='' and final=false leave nothing to train")
+        raise SettingError("settings folds='' and final=false leave nothing to train")
     return parts
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from numpy import ndarray
 from torch import Tensor, nn
 
-from medloop.core.errors import InputError
+from medloop.core.errors import SettingError
 from medloop.learning.loop import Batches, Loss, mixed_precision
 from medloop.learning.ranks import Ranks
 
@@ -26,13 +26,13 @@ def apart(
 
     Raises
     ------
-    InputError
+    SettingError
         If the cases are of one fold.
     """
     count = int(fold_of.max()) + 1
     present = sorted(set(fold_of[chosen].tolist()))
     if len(present) < 2:
-        raise InputError(
+        raise SettingError(
             "setting patience needs of_folds=3 or more: one to watch, one to learn"
         )
     absent = [fold for fold in range(count) if fold not in present]

@@ -105,7 +105,7 @@ def open_store(root: Path, url: str | None = None) -> Store:
     try:
         make_private(root, has_file=not url)
     except OSError as error:
-        raise ServiceError(f"store cannot be made: {error.strerror}") from error
+        raise ServiceError(f"store {root} cannot be made: {error.strerror}") from error
     database = connect(url or f"sqlite:///{root / 'medloop.db'}")
     try:
         upgrade(database)

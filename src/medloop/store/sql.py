@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from medloop.core.errors import InputError, ServiceError
+from medloop.core.errors import ServiceError, SettingError
 
 BUSY_S = 30.0
 ROWS = 500  # in one statement: engines limit the number of values
@@ -92,7 +92,7 @@ def connect(url: str) -> Database:
 
     Raises
     ------
-    InputError
+    SettingError
         If the URL is malformed or of an engine other than SQLite and PostgreSQL.
     ServiceError
         If the driver for PostgreSQL is not installed.
@@ -105,12 +105,12 @@ def connect(url: str) -> Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
             return Database(create_engine(parsed, hide_parameters=True, pool_pre_ping=True))
     except (sql_errors.ArgumentError, ValueError) as error:
-        raise InputError("database URL is malformed") from error
+        raise SettingError("database URL is malformed") from error
     except ImportError as error:
         raise ServiceError(
             "PostgreSQL needs its driver: pip install medloop[postgres]"
         ) from error
-    raise InputError(f"database is {parsed.get_backend_name()}, known: sqlite, postgresql")
+    raise SettingError(f"database is {parsed.get_backend_name()}, known: sqlite, postgresql")
 
 
 def _sqlite(url: URL) -> Engine:

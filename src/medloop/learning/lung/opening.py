@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medloop.core.errors import InputError
+from medloop.core.errors import InputError, SettingError
 from medloop.learning.data.survey import Problem
 from medloop.learning.lung.batches import Patches
 from medloop.learning.lung.cases import LungCase, LungSource, find_cases, load_lungs
@@ -61,7 +61,7 @@ def plan_nodules(name: str, data: Path, settings: Mapping[str, str]) -> Planned:
     """
     recipe = overruled(NoduleRecipe(name, NodulePlan(REVIEW)), settings)
     if recipe.patches and not Path(recipe.patches).is_file():
-        raise InputError(f"setting patches={recipe.patches}: no such file")
+        raise SettingError(f"setting patches={recipe.patches}: no such file")
     sources = find_cases(data)
     return Planned(Described(data, sources), sources, recipe)
 

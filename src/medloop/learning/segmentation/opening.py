@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from medloop.core.errors import InputError
+from medloop.core.errors import InputError, SettingError
 from medloop.learning.affordable import affordable
 from medloop.learning.data.description import CaseSource, Dataset, Task
 from medloop.learning.data.openkbp import ORGANS
@@ -146,14 +146,14 @@ def _mirrored(recipe: SegmentationRecipe) -> None:
     """Refuse axes that the patches do not have."""
     dims = len(recipe.plan.patch)
     if recipe.mirror != ALL and any(not 0 <= n < dims for n in _axes(recipe.mirror)):
-        raise InputError(f"setting mirror={recipe.mirror} names an axis beyond {dims}")
+        raise SettingError(f"setting mirror={recipe.mirror} names an axis beyond {dims}")
 
 
 def _axes(text: str) -> tuple[int, ...]:
     try:
         return axes(text)
     except ValueError as why:
-        raise InputError(f"setting mirror={text!r} is no list of axes such as 0,2") from why
+        raise SettingError(f"setting mirror={text!r} is no list of axes such as 0,2") from why
 
 
 def _plan(seen: Fingerprint, asked: Mapping[str, Any]) -> SegmentationPlan:
