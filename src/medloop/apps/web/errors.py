@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medloop.apps.web.pages import language_of, page
+from medloop.apps.web.refusals import in_words_of
 from medloop.apps.web.texts import book, text
 from medloop.clinical.report.language import Language
 from medloop.core.errors import InputError, MedloopError, ServiceError, UnsuitableError
@@ -73,7 +74,8 @@ def answer_error(
     request: Request, status: int, said: str, headers: dict[str, str] | None = None
 ) -> Response:
     """Build the answer to a request that failed."""
-    advice = _ADVICE.get(status, "")
+    advice, language = _ADVICE.get(status, ""), language_of(request)
+    said = in_words_of(language, said, status)
     if not _is_browser(request):
         told = {"error": said, "status": status, "advice": advice}
         return JSONResponse(told, status, headers=headers)
@@ -82,7 +84,7 @@ def answer_error(
             f"{request.url.path}{'?' if request.url.query else ''}{request.url.query}"
         )
         return RedirectResponse(f"/login?next={target}", 303)
-    language, name = language_of(request), str(status) if status in _ADVICE else "other"
+    name = str(status) if status in _ADVICE else "other"
     title = _of_book("title", name, language)
     advice = _of_book("advice", name, language)
     answer = page(
