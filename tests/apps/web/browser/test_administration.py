@@ -91,6 +91,31 @@ def test_forms_work_without_scripts_and_the_list_of_jobs_renews_itself(room, pag
     assert page.faults == []
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "may be old"), ("zh", "会话已结束")])
+def test_a_page_that_renews_itself_says_when_the_session_has_ended(room, page, language, said):
+    cookie = room.session(Role.ADMINISTRATOR)
+    page.context.add_cookies([cookie])
+    page.goto(room.address(f"/jobs?state=failed&lang={language}"))
+    page.context.clear_cookies()
+    page.locator("#status", has_text=said).wait_for(timeout=15_000)
+    assert page.url.startswith(f"{room.url}/jobs"), "the page was left unasked"
+    page.context.add_cookies([cookie])  # signed in beside it
+    page.locator("#status", has_text=said).wait_for(state="hidden", timeout=15_000)
+    page.context.clear_cookies()
+    page.locator("#status a").click(timeout=15_000)
+    page.wait_for_url("**/login?next=%2Fjobs%3Fstate%3Dfailed*")
+    assert page.faults == []
+
+
+def test_a_page_that_renews_itself_says_when_the_server_is_gone(room, page):
+    page.context.add_cookies([room.session(Role.ADMINISTRATOR)])
+    page.goto(room.address("/system"))
+    page.route("**/system", lambda route: route.abort())
+    page.locator("#status", has_text="The server does not answer").wait_for(timeout=30_000)
+    page.unroute("**/system")
+    page.locator("#status", has_text="does not answer").wait_for(state="hidden")
+
+
 # A folder whose entries cannot be read, as a share that went away.
 LOST_FOLDER = """() => {
   const entry = {

@@ -116,13 +116,27 @@ async function refusal(answer) {
 
 /** Lead to the door; where that would lose something, let the person go there by another tab. */
 function leadToSignIn() {
-  const here = location.pathname + location.search;
   setTimeout(() => {
-    if (!isAnythingUnsaved()) return location.assign(`/login?next=${encodeURIComponent(here)}`);
-    say(t("shell.js.sign_in_beside"), "bad");
-    const door = document.createElement("a");
-    Object.assign(door, { href: "/login", target: "_blank", rel: "noopener" });
-    door.textContent = t("shell.js.sign_in");
-    return place?.append(" ", door);
+    if (!isAnythingUnsaved()) return location.assign(doorTo());
+    const door = { href: "/login", target: "_blank", rel: "noopener" };
+    return sayWithDoor("shell.js.sign_in_beside", "shell.js.sign_in", door);
   }, 1500);
+}
+
+/** Say that the session has ended and what is shown may be old, with a way back to this page. */
+export function offerSignIn() {
+  if (place?.querySelector("a")) return; // it stands there already
+  sayWithDoor("shell.js.old", "shell.js.enter", { href: doorTo() });
+}
+
+/** The page to sign in, from where one comes back here. */
+function doorTo() {
+  return `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+}
+
+function sayWithDoor(line, name, door) {
+  say(t(line), "bad");
+  const link = Object.assign(document.createElement("a"), door);
+  link.textContent = t(name);
+  place?.append(" ", link);
 }

@@ -49,6 +49,11 @@ TEXTS: Final[Book] = {
         "登录后将自动保存。",
     ),
     "shell.js.sign_in": ("Sign in in another tab", "在新标签页登录"),
+    "shell.js.old": (
+        "Your session has ended: what you see may be old.",
+        "会话已结束，当前显示的内容可能已过时。",
+    ),
+    "shell.js.enter": ("Sign in again", "重新登录"),
     "shell.js.failed": ("This did not work ({status}).", "操作未成功（{status}）。"),
     "shell.js.stale": (
         "Somebody else was faster: load the page again.",
