@@ -1,7 +1,10 @@
 """Taking a side: the edits by which one draft comes to say what another says."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from jaxtyping import Integer
+from numpy import ndarray
 
 from medloop.annotation.draft import (
     PLACES,
@@ -11,9 +14,11 @@ from medloop.annotation.draft import (
     key_for_added,
     mask_to_plain,
 )
-from medloop.annotation.matching import distance
+from medloop.annotation.matching import is_there, nearest
+from medloop.annotation.merging import Drawing, Merged, with_all, with_object
 from medloop.core.edit import Action
 from medloop.core.finding import Finding
+from medloop.core.image import Segment
 from medloop.core.plain import Plain, Record, finding_to_plain, to_plain
 
 
@@ -24,6 +29,24 @@ class Step:
     action: Action
     target: str
     after: Plain = None
+
+
+Labels = Integer[ndarray, "*shape"]
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """Where label maps are: `read` gives one by its SHA-256, `keep` keeps one.
+
+    None stands for the analysis' own. All lie on the voxels of one image.
+    """
+
+    read: Callable[[str | None], Labels]
+    keep: Callable[[Labels, Mapping[int, Segment]], str]
+
+    def drawing(self, draft: Draft) -> Drawing:
+        """Return a draft with its label map."""
+        return Drawing(draft, self.read(draft.mask))
 
 
 def to_say(now: Draft, wanted: Draft) -> tuple[Step, ...]:
@@ -49,9 +72,54 @@ def to_say_of(now: Draft, key: str, wanted: Drafted | None) -> tuple[Step, ...]:
     return tuple(_of_added(now, wanted))
 
 
+def to_take(
+    now: Draft, key: str, wanted: Draft, said: Drafted, masks: Masks
+) -> tuple[Step, ...]:
+    """Return the edits that take a finding from `wanted`, with the object that was drawn of it.
+
+    `key` is as in `to_say_of`. The object gets a number that nothing else in `now` has.
+
+    Raises
+    ------
+    InputError
+        If the object lies where that of another finding does.
+    """
+    label = said.finding.segment
+    if label is None or not is_there(said) or _is_alike(now, wanted, label):
+        return to_say_of(now, key, said)
+    mine = masks.drawing(now)
+    merged = with_object(mine, masks.drawing(wanted), key, said)
+    number = merged.numbers[key]
+    numbered = replace(said, finding=replace(said.finding, segment=number))
+    return (*_merged(now, mine, merged, masks), *to_say_of(now, key, numbered))
+
+
+def to_show_all(now: Draft, wanted: Draft, masks: Masks) -> tuple[Step, ...]:
+    """Return the edits that give `now` the label map of `wanted`; findings stay as they are.
+
+    Objects of findings that only `now` has stay, too, and are numbered anew where they must be.
+
+    Raises
+    ------
+    InputError
+        If one of them lies where an object of `wanted` does.
+    """
+    if not to_show(now, wanted):
+        return ()
+    theirs = masks.drawing(wanted)
+    merged = with_all(masks.drawing(now), theirs)
+    steps = [
+        Step(Action.CHANGE, key, {"segment": number}) for key, number in merged.numbers.items()
+    ]
+    if merged.labels is theirs.labels and dict(merged.segments) == dict(wanted.segments):
+        return (*to_show(now, wanted), *steps)
+    sha256 = masks.keep(merged.labels, merged.segments)
+    return (Step(Action.MASK, "", mask_to_plain(sha256, merged.segments)), *steps)
+
+
 def to_drop(now: Draft, other: Finding) -> tuple[Step, ...]:
     """Return the edits that take away an added finding which lies where `other` does."""
-    same = _nearest(now, other)
+    same = nearest(now, other)
     return () if same is None else (Step(Action.REMOVE, same.key),)
 
 
@@ -68,6 +136,21 @@ def to_show(now: Draft, wanted: Draft) -> tuple[Step, ...]:
     if (now.mask, dict(now.segments)) == (wanted.mask, dict(wanted.segments)):
         return ()
     return (Step(Action.MASK, "", mask_to_plain(wanted.mask, wanted.segments)),)
+
+
+def _is_alike(now: Draft, wanted: Draft, label: int) -> bool:
+    """Whether a label is the same object in both, without a look at any voxel."""
+    is_free = sum(each.finding.segment == label for each in now.findings) < 2
+    known, theirs = now.segments.get(label), wanted.segments.get(label)
+    return now.mask == wanted.mask and is_free and known is not None and known == theirs
+
+
+def _merged(now: Draft, mine: Drawing, merged: Merged, masks: Masks) -> Iterator[Step]:
+    is_same = merged.labels is mine.labels
+    if is_same and dict(merged.segments) == dict(now.segments):
+        return
+    sha256 = now.mask if is_same else masks.keep(merged.labels, merged.segments)
+    yield Step(Action.MASK, "", mask_to_plain(sha256, merged.segments))
 
 
 def _text(now: Draft, wanted: Draft) -> tuple[Step, ...]:
@@ -120,17 +203,11 @@ def _proposed(mine: Drafted, wanted: Drafted) -> Iterator[Step]:
 def _of_added(now: Draft, wanted: Drafted | None) -> Iterator[Step]:
     if wanted is None:
         return
-    same = _nearest(now, wanted.finding)
+    same = nearest(now, wanted.finding)
     if same is None:
         yield Step(Action.ADD, key_for_added(now), _told(wanted))
     elif not _same(same.finding, wanted.finding):
         yield Step(Action.CHANGE, same.key, _whole(wanted))
-
-
-def _nearest(now: Draft, other: Finding) -> Drafted | None:
-    added = [each for each in now.findings if each.state is FindingState.ADDED]
-    near = [each for each in added if distance(each.finding, other) <= 1]
-    return min(near, key=lambda each: distance(each.finding, other), default=None)
 
 
 def _same(one: Finding, other: Finding) -> bool:

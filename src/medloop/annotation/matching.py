@@ -147,6 +147,25 @@ def distance(one: Finding, other: Finding) -> float:
     return 0.0 if not has_place and one.site == other.site else math.inf
 
 
+def counterpart(draft: Draft, key: str, wanted: Drafted) -> Drafted | None:
+    """Return the finding of a draft that another reader's stands for; None if it has none.
+
+    `key` is the finding's in the record; any other stands for one that was added, and the
+    nearest added one of the same concept is meant.
+    """
+    for each in draft.findings:
+        if each.key == key and each.state is not FindingState.ADDED:
+            return each
+    return nearest(draft, wanted.finding)
+
+
+def nearest(draft: Draft, other: Finding) -> Drafted | None:
+    """Return the added finding that lies where another does, the nearest of several."""
+    added = [each for each in draft.findings if each.state is FindingState.ADDED]
+    near = [each for each in added if distance(each.finding, other) <= 1]
+    return min(near, key=lambda each: distance(each.finding, other), default=None)
+
+
 def _middle(finding: Finding) -> tuple[float, ...] | None:
     if finding.box is not None:
         pairs = zip(finding.box.low, finding.box.high, strict=True)
@@ -211,4 +230,7 @@ def _measured(finding: Finding) -> Plain:
 
 def _place(finding: Finding) -> dict[str, Plain]:
     plain = finding_to_plain(finding)
-    return {key: plain[key] for key in PLACES if key in plain}
+    placed = {key: plain[key] for key in PLACES if key in plain}
+    if "segment" in placed:  # numbers are each reader's own; what is drawn stands in masks
+        placed["segment"] = True
+    return placed

@@ -135,6 +135,7 @@ ASKED = ("", "?label={job}&image={job}&tag=final", "?output=all", "?includefield
          "?study={study}", "?ModalitiesInStudy=SEG", "?one=li&other=wang")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_whoever_still_reads_apart_finds_no_byte_of_others_by_any_route(
     zhao, job, store, decided, node
 ):

@@ -6,8 +6,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
+from jaxtyping import Integer
+from numpy import ndarray
 from starlette.responses import RedirectResponse
 
+from medloop.annotation.adjudication import Masks
 from medloop.annotation.blinding import Panel
 from medloop.annotation.draft import Draft
 from medloop.annotation.matching import side_by_side
@@ -22,9 +25,11 @@ from medloop.apps.web.security import Permission, Principal, require
 from medloop.clinical.report.language import Language
 from medloop.core.edit import Edit
 from medloop.core.errors import InputError
+from medloop.core.image import Segment
 from medloop.store.reading import Purpose, Reading, ReadingState
-from medloop.workflow.apart import drafts_of
-from medloop.workflow.reviewing import review_of
+from medloop.store.readings import mask_of
+from medloop.workflow.apart import drafts_of, label_array
+from medloop.workflow.reviewing import Review, mask_edit, review_of
 from medloop.workflow.scene import Looked
 
 _MOST: Final = 2**31 - 1
@@ -86,13 +91,28 @@ class Court:
         if review.reading.number != expected:
             raise HTTPException(409, f"it is at edit {review.reading.number} by now")
         try:
-            steps = steps_for(take, bench.drafts, review.draft)
+            steps = steps_for(take, bench.drafts, review.draft, self._masks(review))
         except InputError as error:
             raise HTTPException(422, str(error)) from error
         now, clicks = self.context.now(), 1
         for step in steps:
             edit = Edit(0, step.action, step.target, None, step.after, 0.0, clicks, now)
             review, clicks = self.desk.keep(who, review, edit), 0
+
+    def _masks(self, review: Review) -> Masks:
+        """Say where label maps of a result are; the image is prepared when one is asked for."""
+        store, looked = self.context.store, review.looked
+
+        def read(sha256: str | None) -> Integer[ndarray, "*shape"]:
+            return label_array(store, looked, self.desk.images.shown(looked), sha256)
+
+        def keep(labels: Integer[ndarray, "*shape"], segments: Mapping[int, Segment]) -> str:
+            grid = self.desk.images.shown(looked).grid
+            sha256 = mask_of(mask_edit(store, review, labels, segments, grid))
+            assert sha256 is not None, "a label map was kept"  # noqa: S101
+            return sha256
+
+        return Masks(read, keep)
 
 
 def router(context: Context) -> APIRouter:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from medloop.annotation.adjudication import (
+    Masks,
     Step,
     to_drop,
     to_say,
     to_say_grade,
-    to_say_of,
-    to_show,
+    to_show_all,
+    to_take,
 )
 from medloop.annotation.draft import Draft, Drafted
 from medloop.annotation.matching import Row, SideBySide, is_there, side_by_side
@@ -87,7 +88,9 @@ def table_of(
     )
 
 
-def steps_for(take: str, drafts: Mapping[str, Draft], mine: Draft) -> tuple[Step, ...]:
+def steps_for(
+    take: str, drafts: Mapping[str, Draft], mine: Draft, masks: Masks
+) -> tuple[Step, ...]:
     """Return the edits that a button stands for.
 
     It is ``all:li``, ``mask:li``, ``row:3:li`` or ``grade:ICDR:li``.
@@ -95,7 +98,7 @@ def steps_for(take: str, drafts: Mapping[str, Draft], mine: Draft) -> tuple[Step
     Raises
     ------
     InputError
-        If it stands for nothing.
+        If it stands for nothing, or objects of two readers lie on each other.
     """
     kind, _, rest = take.partition(":")
     key, _, reader = rest.rpartition(":")
@@ -106,11 +109,11 @@ def steps_for(take: str, drafts: Mapping[str, Draft], mine: Draft) -> tuple[Step
         case "all":
             return to_say(mine, wanted)
         case "mask":
-            return to_show(mine, wanted)
+            return to_show_all(mine, wanted, masks)
         case "grade":
             return to_say_grade(mine, key, wanted)
         case "row":
-            return _row_steps(key, reader, drafts, mine)
+            return _row_steps(key, reader, drafts, mine, masks)
         case _:
             raise InputError("there is nothing of this kind to take")
 
@@ -130,7 +133,7 @@ def differing_findings(
 
 
 def _row_steps(
-    key: str, reader: str, drafts: Mapping[str, Draft], mine: Draft
+    key: str, reader: str, drafts: Mapping[str, Draft], mine: Draft, masks: Masks
 ) -> tuple[Step, ...]:
     rows = {row.key: row for row in side_by_side({**drafts, MINE: mine}).rows}
     row = rows.get(key)
@@ -139,7 +142,7 @@ def _row_steps(
     said = row.said[reader]
     if said is None:
         return to_drop(mine, row.finding)
-    return to_say_of(mine, key, said)
+    return to_take(mine, key, drafts[reader], said, masks)
 
 
 def _line(row: Row, readers: Sequence[str], analysis: str, language: Language) -> Line:
