@@ -26,6 +26,7 @@ from medloop.workflow.describing import describe_settled
 from medloop.workflow.indexing import LOOK_S, Indexing
 from medloop.workflow.listing import Listing
 from medloop.workflow.pull import Polling
+from medloop.workflow.ranking import rank_earlier
 from medloop.workflow.reissue import Press, issue_due
 from medloop.workflow.watchdog import look_after
 from medloop.workflow.watched import Folder, Watch
@@ -165,7 +166,10 @@ def _of_listing(reception: "Reception", settings: Settings, site: Site) -> tuple
 
 def _of_upkeep(store: "Store", site: Site) -> tuple[Duty, ...]:
     own = site.archive
-    duties = [Duty("watchdog", lambda: look_after(store, now=_now()), _WATCH_S)]
+    duties = [
+        Duty("watchdog", lambda: look_after(store, now=_now()), _WATCH_S),
+        Duty("urgency of earlier results", lambda: rank_earlier(store), _RETENTION_S),
+    ]
     if site.audit.syslog:
         duties.append(Duty("audit repository", lambda: forward(store, site.audit), _WATCH_S))
     if own.keep_days or own.max_gb:

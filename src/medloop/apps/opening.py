@@ -1,10 +1,11 @@
 """Opening the store, alone or with the way in to it, as commands and processes of a node do."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from medloop.apps.settings import Settings
+from medloop.core.errors import ServiceError
 
 if TYPE_CHECKING:  # ``medloop --help`` needs no database
     from medloop.apps.site import Site
@@ -17,15 +18,20 @@ if TYPE_CHECKING:  # ``medloop --help`` needs no database
 def opened_store(settings: Settings) -> "Iterator[Store]":
     """Open the store; it is closed after the block.
 
+    Results from before results had an urgency get one, so many at a time.
+
     Raises
     ------
     ServiceError
         If it cannot be opened.
     """
     from medloop.store import open_store
+    from medloop.workflow.ranking import rank_earlier
 
     store = open_store(settings.home, settings.database or None)
     try:
+        with suppress(ServiceError):  # the next who opens it goes on
+            rank_earlier(store)
         yield store
     finally:
         store.close()

@@ -32,6 +32,15 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Unranked:
+    """The text of a record whose urgency nobody has told."""
+
+    job: int
+    record: str
+    kept: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OfPatient:
     """A kept result, and whose it is: `date` is of the study (YYYYMMDD)."""
 
@@ -67,14 +76,29 @@ class Results:
         }
         connection.execute(delete(table).where(table.c.job_id == kept.job))
         self.database.insert_new(connection, table, [row])
-        study = select(jobs.c.study_uid).where(jobs.c.id == kept.job).scalar_subquery()
-        most = (
-            select(func.max(table.c.urgency))
-            .join(jobs, jobs.c.id == table.c.job_id)
-            .where(jobs.c.study_uid == studies.c.uid)
-            .scalar_subquery()
+        _rank_studies(connection, [kept.job])
+
+    def unranked(self, *, after: int, limit: int) -> tuple[Unranked, ...]:
+        """List so many results that have no urgency, of jobs with a number above `after`."""
+        asked = (
+            select(table.c.job_id, table.c.record, table.c.kept)
+            .where(table.c.job_id > after, table.c.urgency == 0, table.c.because == "")
+            .order_by(table.c.job_id)
+            .limit(limit)
         )
-        connection.execute(update(studies).where(studies.c.uid == study).values(urgency=most))
+        with self.database.reading() as connection:
+            return tuple(Unranked(*row) for row in connection.execute(asked))
+
+    def rank(self, ranked: Sequence[tuple[Unranked, int, str]]) -> None:
+        """Keep how urgent results are; those that were replaced meanwhile stay."""
+        with self.database.writing() as connection:
+            for each, urgency, because in ranked:
+                connection.execute(
+                    update(table)
+                    .where(table.c.job_id == each.job, table.c.kept == each.kept)
+                    .values(urgency=urgency, because=because)
+                )
+            _rank_studies(connection, [each.job for each, _, _ in ranked])
 
     def get(self, job: int) -> Kept:
         """Look the result of a job up, or raise `InputError`."""
@@ -110,6 +134,18 @@ class Results:
         )
         with self.database.reading() as connection:
             return tuple(_of_patient(row) for row in connection.execute(asked).mappings())
+
+
+def _rank_studies(connection: Connection, numbers: Sequence[int]) -> None:
+    """Let the studies of some jobs be as urgent as the most urgent of their results."""
+    asked = select(jobs.c.study_uid).where(jobs.c.id.in_(numbers))
+    most = (
+        select(func.max(table.c.urgency))
+        .join(jobs, jobs.c.id == table.c.job_id)
+        .where(jobs.c.study_uid == studies.c.uid)
+        .scalar_subquery()
+    )
+    connection.execute(update(studies).where(studies.c.uid.in_(asked)).values(urgency=most))
 
 
 def _of_patient(row: RowMapping) -> OfPatient:
