@@ -205,8 +205,10 @@ _LUNG: Final = Choices(
 
 _HIPPOCAMPUS: Final = Choices(
     concepts=(
-        Choice(brain.CONCEPTS["anterior"], ("Anterior hippocampus", "海马头部")),
-        Choice(brain.CONCEPTS["posterior"], ("Posterior hippocampus", "海马体尾部")),
+        Choice(brain.CONCEPTS["anterior"], ("Anterior hippocampus", "海马前部（海马头）")),
+        Choice(
+            brain.CONCEPTS["posterior"], ("Posterior hippocampus", "海马后部（海马体和海马尾）")
+        ),
         Choice(brain.HIPPOCAMPUS, ("Hippocampus", "海马")),
     ),
     sites=(Choice(brain.HIPPOCAMPUS, ("Hippocampus", "海马")),),

@@ -25,6 +25,8 @@ def test_the_page_says_whose_images_these_are_in_ones_language(node, ct):
     assert "WANG, XiaoDong" in english
     assert "PID-0042 · M · 1962-07-14 · CT" in english
     assert "王小东" in chinese
+    assert '<span class="badge">Lung nodules</span>' in english
+    assert '<span class="badge">肺结节</span>' in chinese
     assert f'src="/api/jobs/{ct.id}/preview.jpg"' in english
     assert "<style" not in english
     assert "onclick" not in english

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 
 from medloop.apps.niivue import NIIVUE, installed_script
+from medloop.apps.web.administration import analysis_name
 from medloop.apps.web.context import Context
 from medloop.apps.web.images import Number
 from medloop.apps.web.pages import Theme, language_of, page, theme_of
@@ -40,13 +41,15 @@ def router(context: Context) -> APIRouter:
         context.trail.saw(principal.name, looked.study.uid)
         has_viewer = (home / "viewer" / "index.html").is_file()
         is_dicom = bool(looked.selection.series[0].instances[0].sop_class)
+        language = language_of(request)
         return page(
             request,
             "read",
             job=job,
             theme=_theme(request),
             looked=looked,
-            whose=_whose(looked, language_of(request)),
+            whose=_whose(looked, language),
+            question=analysis_name(language, looked.job.analysis),
             facts=_facts(looked),
             prior=prior_job(context.store, looked),
             may_correct=principal.may(Permission.CORRECT),

@@ -52,5 +52,5 @@ TEXTS: Final[Book] = {
         "在 DICOMweb 与 MONAI Label 模块中填写以下地址，并使用您的令牌。",
     ),
     "study.priors": ("Other studies of the patient", "该患者的其他检查"),
-    "study.no_priors": ("none known here", "此处没有"),
+    "study.no_priors": ("none known here", "未找到"),
 }

@@ -7,8 +7,8 @@ from medloop.clinical.report.language import Book
 TEXTS: Final[Book] = {
     "analysis.retina": ("Retina", "眼底"),
     "analysis.lung": ("Lung nodules", "肺结节"),
-    "analysis.hippocampus": ("Hippocampus", "海马体"),
-    "analysis.head_neck": ("Head and neck", "头颈"),
+    "analysis.hippocampus": ("Hippocampus", "海马"),
+    "analysis.head_neck": ("Head and neck", "头颈部"),
     "worklist.title": ("Worklist", "工作列表"),
     "worklist.caption": ("Studies, the most urgent first", "检查列表，最紧急者在前"),
     "worklist.tabs": ("Studies by state", "按状态查看"),
