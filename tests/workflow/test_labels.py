@@ -300,3 +300,15 @@ def test_a_nodule_that_was_drawn_anew_is_as_large_as_it_was_drawn(
     ((ball,),) = [case.label.balls for case in open_dataset(tmp_path / "out/lung/boxes").cases]
     assert ball.diameter_mm == pytest.approx(20, abs=3)
     assert ball.center_lps_mm == pytest.approx(BALL, abs=2.5)
+
+
+def test_what_readers_drew_together_is_measured_as_they_drew_it(store, jobs, volume, tmp_path):
+    labels = a_ball(volume.grid, BALL, 20.0).astype(np.uint8)
+    for reader in ("li", "wang", "zhao"):
+        reading = read(store, jobs[0], reader, is_done=False)
+        draw(store, reading, labels, volume.grid)
+        store.readings.hand_in(reading.id, now=LATER)
+    export(store, tmp_path / "out", wanted={"lung": 3}, agreement={"lung": 0.9})
+    ((ball,),) = [case.label.balls for case in open_dataset(tmp_path / "out/lung/boxes").cases]
+    assert ball.diameter_mm == pytest.approx(20, abs=3)
+    assert ball.center_lps_mm == pytest.approx(BALL, abs=2.5)

@@ -58,6 +58,13 @@ class Drafted:
     before: Finding | None = None
     comment: str = ""
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether its sizes are those that a reader typed."""
+        proposed = self.before.measurements if self.before else ()
+        is_theirs = self.state in (FindingState.CHANGED, FindingState.ADDED)
+        return is_theirs and self.finding.measurements not in ((), proposed)
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:

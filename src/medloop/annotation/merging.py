@@ -64,7 +64,7 @@ def with_object(mine: Drawing, theirs: Drawing, key: str, wanted: Drafted) -> Me
     drawn = theirs.labels == label
     number = _number(mine, theirs, own, label, drawn)
     labels = _placed(mine, own, number, drawn)
-    begun = {**segments, number: replace(segment, name=_name(segment, number, segments))}
+    begun = {**segments, number: unlike(segment, number, segments)}
     return Merged(labels, dict(sorted(begun.items())), {key: number})
 
 
@@ -98,8 +98,7 @@ def with_all(mine: Drawing, theirs: Drawing) -> Merged:
             number = _free(label, alone.draft, mine.draft)
             labels = _placed(alone, "", number, drawn)
             segments = dict(merged.draft.segments)
-            was = mine.draft.segments[label]
-            segments[number] = replace(was, name=_name(was, number, segments))
+            segments[number] = unlike(mine.draft.segments[label], number, segments)
             merged = Drawing(
                 replace(merged.draft, segments=dict(sorted(segments.items()))), labels
             )
@@ -181,12 +180,11 @@ def _placed(mine: Drawing, own: str, number: int, drawn: Bool[ndarray, "*shape"]
     return labels
 
 
-def _name(segment: Segment, number: int, known: Mapping[int, Segment]) -> str:
+def unlike(segment: Segment, number: int, known: Mapping[int, Segment]) -> Segment:
     """Keep a segment's name, but with a number where another segment has the name."""
     taken = {each.name for n, each in known.items() if n != number}
     if segment.name not in taken:
-        return segment.name
+        return segment
     stem = segment.name.rstrip("0123456789 ") or segment.name
-    return next(
-        name for n in range(number, number + 1000) if (name := f"{stem[:55]} {n}") not in taken
-    )
+    names = (f"{stem[:55]} {n}" for n in range(number, number + len(taken) + 1))
+    return replace(segment, name=next(name for name in names if name not in taken))

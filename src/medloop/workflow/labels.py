@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 
 from medloop.annotation.blinding import Panel, panel
-from medloop.annotation.consensus import consensus
 from medloop.annotation.dataset import (
     Labelled,
     Wanted,
@@ -24,12 +23,13 @@ from medloop.annotation.dataset import (
     write_cases,
 )
 from medloop.annotation.draft import Draft
-from medloop.annotation.matching import is_there, side_by_side
+from medloop.annotation.joining import Numbering, joined, numbering_of
 from medloop.annotation.pairs import Measure, agreements, value_for
 from medloop.annotation.quality import Gate, Standing, gate
 from medloop.clinical.choices import choices_for
+from medloop.clinical.remeasure import drawn_labels, remeasured
 from medloop.core.errors import InputError
-from medloop.core.finding import Finding, Result
+from medloop.core.finding import Result
 from medloop.core.image import LabelMap
 from medloop.store import Entry, Store
 from medloop.store.reading import Meaning, Reading
@@ -252,21 +252,36 @@ def _joined(each: Counted, told: Sequence[Revision]) -> Result:
     results = [one.result for one in told]
     if len(results) == 1:
         return results[0]
-    maps = [labels for one in told if (labels := _as_drafted(one)) is not None]
-    joined = None
-    if maps:
-        segments = {n: s for labels in maps for n, s in labels.segments.items()}
-        joined = LabelMap(consensus([one.array for one in maps]), segments, maps[0].grid)
-    return replace(
-        results[0],
-        labels=joined,
-        findings=tuple(_common(each)),
-        assessments={
-            scale: value
-            for scale in results[0].assessments
-            if (value := _most(results, scale)) is not None
-        },
+    grades = {
+        scale: value
+        for scale in results[0].assessments
+        if (value := _most(results, scale)) is not None
+    }
+    common = numbering_of(each.drafts)
+    findings = tuple(one.finding for one in common.findings)
+    maps = [_as_drafted(one) for one in told]
+    drawn = [(n, labels) for n, labels in enumerate(maps) if labels is not None]
+    whole = replace(results[0], labels=None, findings=findings, assessments=grades)
+    if not drawn:
+        return whole
+    array = joined([(labels.array, common.tables[n]) for n, labels in drawn])
+    known = {n: s for _, labels in drawn for n, s in labels.segments.items()}
+    labels = LabelMap(array, {**known, **common.segments}, drawn[0][1].grid)
+    return _measured(replace(whole, labels=labels), labels, told[0].model.labels, common)
+
+
+def _measured(
+    result: Result, labels: LabelMap, model: LabelMap | None, common: Numbering
+) -> Result:
+    """Measure findings in the joined label map, as a reader's own drawing is measured."""
+    measured = remeasured(result, drawn_labels(labels, model))
+    if labels.grid is None:  # lesions are counted anew
+        return measured
+    findings = tuple(
+        one.finding if one.is_typed else new
+        for one, new in zip(common.findings, measured.findings, strict=True)
     )
+    return replace(measured, findings=findings)
 
 
 def _as_drafted(told: Revision) -> LabelMap | None:
@@ -281,18 +296,6 @@ def _as_drafted(told: Revision) -> LabelMap | None:
     known = told.draft.segments
     segments = {back[n]: known.get(back[n], each) for n, each in labels.segments.items()}
     return LabelMap(table[labels.array], segments, labels.grid)
-
-
-def _common(each: Counted) -> Iterator[Finding]:
-    """Return the findings that more than half of the readers see."""
-    drafts = {
-        f"{n} {reading.reader}": draft
-        for n, (reading, draft) in enumerate(zip(each.readings, each.drafts, strict=True))
-    }
-    for row in side_by_side(drafts).rows:
-        there = [said for said in row.said.values() if said is not None and is_there(said)]
-        if 2 * len(there) > len(drafts):
-            yield there[0].finding
 
 
 def _most(results: Sequence[Result], scale: str) -> bool | int | float | str | None:
