@@ -141,6 +141,8 @@ def test_without_a_file_nothing_listens_beyond_this_machine(tmp_path):
         ("source = [1]", r"\[\[source\]\] must be a table"),
         ("[[source]]\nname = 'a'\nretrieval = 'wado'", "by wado needs url"),
         ("[[source]]\nname = 'a'", "by get needs host and ae_title"),
+        ("[organization]\nname = 'a\\b'", "no backslash"),
+        (f"[organization]\nname = '{'x' * 65}'", "64 characters at most"),
         ("[[source]]\nname = 'a'\nretrieval = 'x'", "one of move, get, wado, got 'x'"),
         (
             "[[source]]\nname = 'a'\nhost = 'b'\nae_title = 'c'\n" * 2,
@@ -153,3 +155,9 @@ def test_what_means_nothing_is_refused_in_one_line(tmp_path, text, said):
         load(tmp_path, text)
     assert "\n" not in str(refused.value)
     assert str(tmp_path) in str(refused.value)
+
+
+def test_an_organization_has_a_name(tmp_path):
+    assert load(tmp_path, "").organization.name == ""
+    said = '[organization]\nname = "First Hospital 第一医院"'
+    assert load(tmp_path, said).organization.name == "First Hospital 第一医院"

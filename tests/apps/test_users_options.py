@@ -130,3 +130,26 @@ def test_nobody_is_added_twice(home, capsys):
     assert (
         main(["users", "add", "pacs", "--role", "viewer", "--password-file", "/dev/null"]) == 3
     )
+
+
+def test_a_person_is_named_and_listed_by_name(home, typed, capsys):
+    typed(GOOD)
+    added = ["users", "add", "li", "--role", "reader", "--full-name", "Li^Ming=李^明"]
+    assert main(added) == 0
+    main(["users", "list"])
+    assert "Li^Ming=李^明" in capsys.readouterr().out
+    assert main(["users", "name", "li", "--full-name", "Li^Wei"]) == 0
+    assert users_of(home)[0]["li"].person_name == "Li^Wei"
+    assert main(["users", "name", "li", "--full-name", ""]) == 0
+    found, entries = users_of(home)
+    assert found["li"].person_name == ""
+    assert entries[-1] == ("users name", "li")
+
+
+def test_a_name_is_needed_and_must_fit(home, typed, capsys):
+    typed(GOOD)
+    bad = ["users", "add", "li", "--role", "reader", "--full-name", "a=b=c=d"]
+    assert main(bad) == 3
+    assert users_of(home)[0] == {}
+    assert main(["users", "name", "li"]) == 2
+    assert "--full-name" in capsys.readouterr().err

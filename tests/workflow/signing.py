@@ -20,11 +20,13 @@ def signed(  # noqa: PLR0913 - each test says what matters to it
     now: datetime,
     language: str = "en",
     addendum: str = "",
+    name: str = "",
+    organization: str = "",
     revising: Revising | None = None,
 ) -> Version:
     """Sign a reading; its documents are not made yet."""
     revision = (revising or Revising(store, StoreArchive(store))).read(reading.id)
-    signing = Signing(READER, meaning, now, language, addendum)
+    signing = Signing(READER, meaning, now, language, addendum, name, organization)
     sha256 = store.archive.put(statement_of(revision, signing))
     number = len(store.readings.versions(reading.id)) + 1
     folder = f"{revision.looked.kept.folder}-reading{reading.id}-v{number}"

@@ -133,6 +133,59 @@ def test_the_report_says_who_observed_and_how_far_it_holds(store, ct, meaning, f
     )
 
 
+def items_of(report):
+    """What is said of the observer, by the meaning of its concept."""
+    return {
+        item.ConceptNameCodeSequence[0].CodeMeaning: item.get("TextValue")
+        or str(item.get("PersonName", ""))
+        for item in report.ContentSequence
+        if item.RelationshipType == "HAS OBS CONTEXT"
+    }
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "label"), [("en", "Li, Ming", "Organization"), ("zh", "李明", "机构")]
+)
+def test_who_has_a_name_and_an_organization_signs_with_them(store, ct, language, name, label):
+    reading = read(store, ct, ("reject", "2", None), now=NOON)
+    who = {"name": "Li^Ming=李^明", "organization": "First Hospital 第一医院"}
+    version = signed(store, reading, now=LATER, language=language, **who)
+    issued(store, now=LATER)
+    report = sr_of(store, version)
+    said = items_of(report)
+    assert said["Person Observer Name"] == who["name"]
+    assert said["Person Observer's Login Name"] == READER
+    assert said["Person Observer's Organization Name"] == who["organization"]
+    (verifier,) = report.VerifyingObserverSequence
+    assert str(verifier.VerifyingObserverName) == who["name"]
+    assert verifier.VerifyingOrganization == who["organization"]
+    (author,) = report.AuthorObserverSequence
+    assert (str(author.PersonName), author.InstitutionName) == tuple(who.values())
+    folder = store.results_folder / version.folder
+    seg = dcmread(folder / "seg.dcm", stop_before_pixels=True)
+    assert str(seg.ContentCreatorName) == who["name"]
+    page = (folder / "report.html").read_text("utf-8")
+    assert all(each in page for each in (name, label, who["organization"]))
+    assert READER not in page
+    for path in folder.glob("*.dcm"):
+        assert errors_of(path) == [], path.name
+    record = (folder / "result.json").read_text("utf-8")
+    attested = from_record(from_json(record)).result.provenance.attested
+    assert (attested.name, attested.organization) == tuple(who.values())
+
+
+def test_without_a_name_the_user_stands_for_the_person(store, ct):
+    reading = read(store, ct, ("reject", "2", None), now=NOON)
+    version = signed(store, reading, now=LATER)
+    issued(store, now=LATER)
+    report = sr_of(store, version)
+    assert items_of(report)["Person Observer Name"] == READER
+    assert report.VerifyingObserverSequence[0].VerifyingOrganization == "not stated"
+    page = (store.results_folder / version.folder / "report.html").read_text("utf-8")
+    assert READER in page
+    assert "Organization" not in page
+
+
 def test_each_version_refers_to_the_one_before(store, ct):
     reading = read(store, ct, ("reject", "2", None), now=NOON)
     reports = [dcmread(store.results_folder / ct.folder / "sr.dcm")]

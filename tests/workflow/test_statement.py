@@ -1,5 +1,6 @@
 """What would be signed has a name that its moment does not change, and all else does."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 
 from medloop.core.attestation import Meaning
 from medloop.workflow.revising import Revising
-from medloop.workflow.statement import Signing, content_sha256
+from medloop.workflow.statement import Signing, content_sha256, read_statement, statement_of
 from medloop.workflow.stored import StoreArchive
 from tests.workflow.read_cases import READER, a_read_ct, read
 
@@ -49,6 +50,8 @@ def test_the_moment_does_not_matter(revision, signing, now):
         {"meaning": Meaning.PRELIMINARY},
         {"language": "zh"},
         {"addendum": "See the prior."},
+        {"name": "Li^Ming"},
+        {"organization": "First Hospital"},
     ],
     ids=lambda other: next(iter(other)),
 )
@@ -65,3 +68,14 @@ def test_an_edit_and_another_result_matter(store, ct, revising, revision, signin
     kept = replace(revision.looked.kept, record=record)
     anew = replace(revision, looked=replace(revision.looked, kept=kept))
     assert content_sha256(anew, signing) != named
+
+
+def test_a_statement_is_read_as_it_was_written(revision, signing):
+    said = replace(signing, name="Li^Ming=李^明", organization="第一医院")
+    assert read_statement(statement_of(revision, said)).signing == said
+
+
+def test_a_statement_from_before_names_were_kept_is_read(revision, signing):
+    said = json.loads(statement_of(revision, signing))
+    del said["signer_name"], said["organization"]
+    assert read_statement(json.dumps(said).encode()).signing == signing

@@ -205,6 +205,17 @@ class JobSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OrganizationSettings:
+    """Whose node it is: `name` stands in signed reports, and in their SR (LO, PS3.5 6.2)."""
+
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.name) > 64 or "\\" in self.name or not self.name.isprintable():
+            raise UsageError("name must have 64 characters at most, in one line, no backslash")
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingSettings:
     """How results are read: by how many readers apart, and how well they must agree.
 
@@ -261,6 +272,7 @@ class Site:
     jobs: JobSettings = field(default_factory=JobSettings)
     audit: AuditSettings = AuditSettings()
     reading: ReadingSettings = field(default_factory=ReadingSettings)
+    organization: OrganizationSettings = OrganizationSettings()
     destinations: tuple[Destination, ...] = ()
     sources: tuple[Source, ...] = ()
 
@@ -308,6 +320,7 @@ def site_of(values: Mapping[str, object], base: Path) -> Site:
         jobs=section("jobs", JobSettings),
         audit=section("audit", AuditSettings),
         reading=section("reading", ReadingSettings),
+        organization=section("organization", OrganizationSettings),
         destinations=tuple(
             read_destination(table, base) for table in _tables(values, "destination")
         ),

@@ -11,6 +11,7 @@ from medloop.apps.console import Exit, UsageError, say, whoami
 from medloop.apps.opening import opened_store
 from medloop.apps.settings import Settings
 from medloop.apps.site import ROLES, Site, load_site
+from medloop.core.person import checked_name
 
 if TYPE_CHECKING:
     from medloop.store import Store
@@ -19,12 +20,22 @@ if TYPE_CHECKING:
 
 SUMMARY: Final = "Say who may come in by the web: users, their roles, passwords and tokens."
 EXAMPLES: Final = (
-    "add li --role reader",
+    "add li --role reader --full-name Li^Ming=李^明",
     "add pacs --role service",
     "token pacs --label gateway --days 90",
     "password li --password-file -",
 )
-_VERBS: Final = ("add", "list", "role", "disable", "enable", "password", "token", "revoke")
+_VERBS: Final = (
+    "add",
+    "list",
+    "name",
+    "role",
+    "disable",
+    "enable",
+    "password",
+    "token",
+    "revoke",
+)
 _STDIN: Final = Path("-")
 
 
@@ -35,6 +46,12 @@ def add_options(parser: ArgumentParser) -> None:
         "name", metavar="NAME", nargs="?", help="the user; for revoke, the token's number"
     )
     parser.add_argument("--role", choices=ROLES, help="add, role: what the user may do")
+    parser.add_argument(
+        "--full-name",
+        metavar="PN",
+        help="add, name: what the person is called in reports: family^given, after = the same"
+        " in ideographs; '' takes it back",
+    )
     parser.add_argument(
         "--password-file",
         type=Path,
@@ -62,6 +79,8 @@ def answer(options: Namespace, settings: Settings) -> Exit:
         raise UsageError(f"users {options.action} needs NAME")
     if options.action in ("add", "role") and options.role is None:
         raise UsageError(f"users {options.action} needs --role: one of {', '.join(ROLES)}")
+    if options.action == "name" and options.full_name is None:
+        raise UsageError("users name needs --full-name")
     site = load_site()
     with opened_store(settings) as store:
         return _act(options, store, site)
@@ -92,7 +111,8 @@ def _list(users: "Users", tokens: "Tokens") -> None:
     for user in users.all():
         how = "disabled" if user.is_disabled else "locked" if user.is_locked(_now()) else ""
         how = how or ("password" if user.password else "provider" if user.subject else "")
-        say(f"{user.name}  {user.role}  {how or 'no password'}")
+        called = f"  {user.person_name}" if user.person_name else ""
+        say(f"{user.name}  {user.role}  {how or 'no password'}{called}")
     for token in tokens.all():
         ends = f"until {token.expires:%Y-%m-%d}" if token.expires else "without end"
         if token.revoked or (token.expires and token.expires <= _now()):
@@ -104,11 +124,13 @@ def _list(users: "Users", tokens: "Tokens") -> None:
 def _add(options: Namespace, users: "Users", site: Site) -> None:
     from medloop.store.users import Role
 
-    role = Role(options.role)
+    role, person = Role(options.role), checked_name(options.full_name or "")
     kept = ""
     if role is not Role.SERVICE or options.password_file:
         kept = _new_password(options, site)
-    users.add(options.name, role, now=_now(), password=kept)
+    user = users.add(options.name, role, now=_now(), password=kept)
+    if person:
+        users.rename(user, now=_now(), full_name=person)
     say(f"{options.name} has the role {role} now")
 
 
@@ -124,6 +146,10 @@ def _change(options: Namespace, users: "Users", site: Site) -> None:
         case "password":
             users.change(user, now=_now(), password=_new_password(options, site))
             say(f"{user.name} has a new password")
+        case "name":
+            person = checked_name(options.full_name)
+            users.rename(user, now=_now(), full_name=person)
+            say(f"{user.name} is called {person}" if person else f"{user.name} has no name")
         case "role":
             users.change(user, now=_now(), role=Role(options.role))
             say(f"{user.name} has the role {options.role} now")

@@ -40,10 +40,11 @@ class Document:
 class Attestation:
     """One signature.
 
-    `statement` is the SHA-256 of what was signed. `conclusion` is the reader's own text, empty
-    where the generated one was kept. `predecessors` are the reports that this one follows;
-    `drawn` says of each label who drew it; `described` are the places (from 1) of findings that
-    the reader described.
+    `signer` is a user of the node; `name` is the person's (PN, PS3.5 6.2.1) and `organization`
+    theirs, each empty if not known. `statement` is the SHA-256 of what was signed. `conclusion`
+    is the reader's own text, empty where the generated one was kept. `predecessors` are the
+    reports that this one follows; `drawn` says of each label who drew it; `described` are the
+    places (from 1) of findings that the reader described.
     """
 
     reading: int
@@ -58,6 +59,8 @@ class Attestation:
     predecessors: tuple[Document, ...] = ()
     drawn: tuple[tuple[int, Drawn], ...] = ()
     described: tuple[int, ...] = ()
+    name: str = ""
+    organization: str = ""
 
     def drawn_by(self, label: int) -> Drawn:
         """Tell who drew a label."""

@@ -13,6 +13,8 @@ def attestation_to_plain(signed: Attestation) -> Record:
         "version": signed.version,
         "meaning": str(signed.meaning),
         "signer": signed.signer,
+        "signer_name": signed.name,
+        "organization": signed.organization,
         "at": signed.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "language": signed.language,
         "statement": signed.statement,
@@ -61,4 +63,6 @@ def attestation_from_plain(plain: Record) -> Attestation:
         ),
         drawn=tuple((int(n), Drawn(str(who))) for n, who in dict_in(plain, "drawn").items()),
         described=tuple(int(number_of(place)) for place in list_in(plain, "described")),
+        name=text_in({"signer_name": "", **plain}, "signer_name"),  # older records have neither
+        organization=text_in({"organization": "", **plain}, "organization"),
     )

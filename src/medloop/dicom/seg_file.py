@@ -11,12 +11,12 @@ from medloop.core.errors import FOREIGN_ERRORS, InputError
 from medloop.core.finding import Result
 from medloop.core.geometry import Grid
 from medloop.core.image import LabelMap, Picture
+from medloop.core.person import plain_name
 from medloop.core.study import Case
 from medloop.dicom.annotations import segment_value
 from medloop.dicom.deflate import inflated
 from medloop.dicom.foreign import quiet
 from medloop.dicom.read_results import read_segmentation
-from medloop.dicom.write.attested import person_name
 from medloop.dicom.write.photograph import photograph
 from medloop.dicom.write.seg import segmentation
 from medloop.dicom.write.sources import source_headers
@@ -65,7 +65,7 @@ def _mark(made: Dataset, draft: DraftedBy) -> None:
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
         made[keyword].value = uid_from(made[keyword].value, "draft", draft.mask)
     made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
-    made.ContentCreatorName = person_name(draft.reader)
+    made.ContentCreatorName = plain_name(draft.reader)
     made.SeriesDescription = f"{made.SeriesDescription[:48]}, draft"
     made.ContentDescription = f"{made.ContentDescription[:44]}, not signed"
     for item in made.SegmentSequence:

@@ -221,6 +221,8 @@ def _attestation(
         version=issue.version.number,
         meaning=signing.meaning,
         signer=signing.signer,
+        name=signing.name,
+        organization=signing.organization,
         at=signing.at,
         language=signing.language,
         statement=issue.version.record,

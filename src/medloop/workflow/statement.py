@@ -21,13 +21,19 @@ SCHEMA: Final = "medloop.signed/1"
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """Who signs, what that means, when, in which language, and what an addendum adds."""
+    """Who signs, what that means, when, in which language, and what an addendum adds.
+
+    `signer` is a user; `name` is the person's (PN, PS3.5 6.2.1) and `organization` theirs, each
+    empty if not known.
+    """
 
     signer: str
     meaning: Meaning
     at: datetime
     language: str
     addendum: str = ""
+    name: str = ""
+    organization: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,8 @@ def _said(revision: Revision, signing: Signing) -> Record:
         "analysis": revision.looked.job.analysis,
         "meaning": signing.meaning.value,
         "signer": signing.signer,
+        "signer_name": signing.name,
+        "organization": signing.organization,
         "at": signing.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "language": signing.language,
         "model": model_sha256(revision),
@@ -100,6 +108,8 @@ def read_statement(data: bytes) -> Statement:
             at=datetime.fromisoformat(text_in(said, "at")),
             language=text_in(said, "language"),
             addendum=text_in(said, "addendum"),
+            name=text_in({"signer_name": "", **said}, "signer_name"),  # older ones have neither
+            organization=text_in({"organization": "", **said}, "organization"),
         )
         return Statement(
             reading=int(number_of(said["reading"])),

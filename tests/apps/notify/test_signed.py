@@ -25,7 +25,7 @@ MEANINGS = (
 )
 
 
-def signed_folder(folder, meaning):
+def signed_folder(folder, meaning, *, name=""):
     """The result of all tests, signed."""
     products = a_result_folder(folder)
     file = products / "result.json"
@@ -33,6 +33,7 @@ def signed_folder(folder, meaning):
     signed = Attestation(
         1, 2, meaning, "dr.li", AT, "en", "ab" * 32, "One nodule.", "Former smoker."
     )
+    signed = replace(signed, name=name)
     made = replace(result.provenance, attested=signed)
     record = to_record(replace(result, provenance=made), STUDY, "ct")
     file.write_text(to_json(record), encoding="utf-8")
@@ -82,3 +83,20 @@ def test_a_webhook_tells_a_report_from_a_result(tmp_path):
         hook.send(STUDY, signed_folder(tmp_path, Meaning.FINAL))
     said = json.loads(server.requests[0].body)
     assert (said["event"], said["meaning"], said["number"]) == ("report", "final", 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "in_hl7", "in_fhir"),
+    [
+        ("Li^Ming=李^明", "dr.li&Li&Ming", "Li Ming"),
+        ("=李^明", "dr.li&李&明", "李 明"),
+        ("Li Ming", "dr.li&Li Ming", "Li Ming"),
+    ],
+)
+def test_who_signed_is_named_as_a_person(tmp_path, name, in_hl7, in_fhir):
+    products = signed_folder(tmp_path, Meaning.FINAL, name=name)
+    said = message_of(STUDY, products, Envelope(), now=AT)
+    (request,) = [each.split("|") for each in said.split("\r") if each.startswith("OBR")]
+    assert request[32] == in_hl7
+    report = json.loads(report_of(STUDY, products, Release.R4))
+    assert report["resultsInterpreter"] == [{"display": in_fhir}]

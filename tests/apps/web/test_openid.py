@@ -9,6 +9,7 @@ from joserfc.jwk import OctKey, RSAKey
 from medloop.apps.site import OpenIdSettings, Site, UserSettings
 from medloop.apps.web.context import make_context
 from medloop.apps.web.openid import role_claims
+from medloop.apps.web.openid_people import claimed_name
 from medloop.apps.web.passwords import hash_password
 from medloop.store.users import Role
 from tests.apps.web.nodes import HERE, NoInlet, node_of
@@ -212,3 +213,35 @@ def test_addresses_go_back_to_the_url_of_the_settings(node, store, clock, provid
     )
     asked = parse_qs(urlsplit(there).query)
     assert asked["redirect_uri"] == ["https://node.example/login/callback"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"family_name": "Li", "given_name": "Ming", "name": "Ming Li"}, "Li^Ming"),
+        ({"family_name": "李", "given_name": "明"}, "李^明"),
+        ({"name": "Ming Li"}, "Ming Li"),
+        ({"family_name": "Li"}, "Li"),
+        ({"name": "a=b^c\\\n"}, "a b c"),
+        ({"family_name": 3, "name": ["x"]}, ""),
+        ({"family_name": "L" * 60, "given_name": "M" * 60, "name": "L M"}, "L M"),
+        ({}, ""),
+    ],
+)
+def test_a_person_is_named_as_the_claims_do(claims, name):
+    assert claimed_name(claims) == name
+
+
+def test_the_name_of_the_claims_is_kept_and_follows_them(node, browser, provider):
+    provider.claims |= {"family_name": "Li", "given_name": "Ming"}
+    enter(browser, provider)
+    users = node.context.users
+    assert users.get("li").person_name == "Li^Ming"
+    provider.claims["family_name"] = "Wang"
+    enter(browser, provider)
+    assert users.get("li").person_name == "Wang^Ming"
+    users.rename(users.get("li"), now=node.clock(), full_name="Li^Ming=李^明")
+    enter(browser, provider)
+    assert users.get("li").person_name == "Li^Ming=李^明", "what was given here goes before"
+    actions = [entry.action for entry in node.context.store.audit.entries()]
+    assert actions.count("users name") == 2

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from medloop.apps.site import ReadingSettings
+from medloop.apps.site import OrganizationSettings, ReadingSettings
 from medloop.apps.web.context import make_context
 from medloop.apps.web.login import LOGINS_PER_MINUTE
 from medloop.apps.web.passwords import hash_password
 from medloop.store import JobState
 from medloop.store.reading import Purpose
 from medloop.store.users import Role
+from medloop.workflow.statement import read_statement
 from tests.apps.web.nodes import AWAY, NoInlet, node_of
 from tests.workflow.read_cases import READER, a_read_ct, a_read_fundus, read
 from tests.workflow.signing import issued
@@ -240,3 +241,22 @@ def test_of_readers_apart_none_sees_a_draft_or_signs_alone(
     assert "apart" in sign(reader, reading).json()["error"]
     decided = store.readings.open(ct.id, READER, Purpose.ADJUDICATE, now=clock())
     assert sign(reader, decided).status_code == 200
+
+
+def test_who_has_a_name_signs_with_it_and_the_audit_log_has_the_user(
+    store, clock, site, reading, password_hash
+):
+    named = replace(site, organization=OrganizationSettings("第一医院"))
+    node = node_of(make_context(store, named, NoInlet(), now=clock), clock)
+    reader = entered(node, READER, password_hash)
+    users = node.context.users
+    users.rename(users.get(READER), now=clock(), full_name="Li^Ming=李^明")
+    assert told(reader, reading, "zh")["signer"] == f"李明 ({READER})"
+    assert sign(reader, reading).status_code == 200
+    (version,) = versions(store, reading)
+    said = read_statement(store.archive.read(version.record)).signing
+    assert (said.signer, said.name) == (READER, "Li^Ming=李^明")
+    assert said.organization == "第一医院"
+    (entry,) = [each for each in store.audit.entries() if each.action == "signed report"]
+    assert entry.actor == READER
+    assert "李" not in str(entry)

@@ -149,7 +149,7 @@ def report_of(
         "imagingStudy" if release is Release.R4 else "study": [_imaging_study(study)],
         "contained": contained,
         "result": [{"reference": f"#{each['id']}"} for each in contained],
-        "resultsInterpreter": [{"display": signed.signer}] if signed else [],
+        "resultsInterpreter": [_interpreter(signed)] if signed else [],
         "conclusion": _concluded(signed),
         "presentedForm": list(_attached(products)) if has_report else [],
     }
@@ -157,6 +157,12 @@ def report_of(
         return _model(release, {key: value for key, value in said.items() if value})
     except (ValidationError, ValueError) as error:  # what it quotes is the patient's
         raise InputError(f"the result is no FHIR {release} DiagnosticReport") from error
+
+
+def _interpreter(signed: Attestation) -> Plain:
+    """Name who signed; of a person's name the first group that says something."""
+    groups = (each.replace("^", " ").split() for each in signed.name.split("="))
+    return {"display": next((" ".join(each) for each in groups if each), signed.signer)}
 
 
 def _concluded(signed: Attestation | None) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 import hl7  # type: ignore[import-untyped]  # ships no types
 
 from medloop.apps.notify.observed import Observed, about_finding, about_study, read_result
-from medloop.core.attestation import Meaning
+from medloop.core.attestation import Attestation, Meaning
 from medloop.core.code import Code
 from medloop.core.errors import InputError, ServiceError, UnsuitableError
 from medloop.core.study import Patient, Study
@@ -115,7 +115,7 @@ def message_of(study: Study, products: Path, envelope: Envelope, *, now: datetim
     segments = [
         _header(envelope, identity, _moment(now)),
         _patient(study.patient),
-        _request(study, made.analysis, order, told, text(signed.signer) if signed else ""),
+        _request(study, made.analysis, order, told, _interpreter(signed) if signed else ""),
         *(_result(n, row, told, maker) for n, row in enumerate(rows, start=1)),
     ]
     return "".join("|".join(fields).rstrip("|") + "\r" for fields in segments)
@@ -203,6 +203,13 @@ def _request(study: Study, analysis: str, order: str, told: _Told, signer: str) 
     fields[22], fields[24], fields[25] = told.at, "RAD", told.state
     fields[32] = signer  # principal result interpreter (NDL)
     return fields
+
+
+def _interpreter(signed: Attestation) -> str:
+    """Name who signed in an NDL: the user, and as subcomponents family and given name."""
+    said = next((each for each in signed.name.split("=") if each), "")
+    parts = said.split("^") if said else []
+    return "&".join(text(each.strip()) for each in (signed.signer, *parts[:2]))
 
 
 def _result(number: int, row: _Row, told: _Told, maker: str) -> list[str]:

@@ -11,6 +11,7 @@ from fastapi import HTTPException
 from medloop.apps.site import OpenIdSettings
 from medloop.apps.web.context import Context
 from medloop.apps.web.openid import role_claims, subject_of
+from medloop.core.person import LONGEST, plain_name
 from medloop.store.users import Role, User
 
 _STRONGEST_FIRST: Final = (
@@ -40,7 +41,23 @@ def user_of(context: Context, settings: OpenIdSettings, claims: Mapping[str, Any
     elif user.role is not role:
         context.users.change(user, now=context.now(), role=role)
         context.trail.did(user.name, "users role", user.name, {"role": role})
+    claimed = claimed_name(claims)
+    if claimed and claimed != user.claimed_name:
+        user = context.users.rename(user, now=context.now(), claimed_name=claimed)
+        context.trail.did(user.name, "users name", user.name)
     return user
+
+
+def claimed_name(claims: Mapping[str, Any]) -> str:
+    """Write whom the provider names as a PN (OpenID Connect Core 5.1); empty if nobody.
+
+    What stands there without parts, as ``name`` does, is kept as one part: nobody guesses which
+    of its words is the family's.
+    """
+    said = (claims.get(key) for key in ("family_name", "given_name", "name"))
+    family, given, name = (plain_name(each) if isinstance(each, str) else "" for each in said)
+    whole = f"{family}^{given}" if family and given else name or family or given
+    return whole if len(whole) <= LONGEST else name or family
 
 
 def _free_name(context: Context, settings: OpenIdSettings, claims: Mapping[str, Any]) -> str:

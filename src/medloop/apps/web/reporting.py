@@ -19,7 +19,7 @@ from medloop.apps.web.reading_access import own_reading, seen_reading
 from medloop.apps.web.security import Permission, Principal, Way
 from medloop.apps.web.texts import text
 from medloop.clinical.conclusion import Concluded, concluded
-from medloop.clinical.report.language import Language
+from medloop.clinical.report.language import Language, person_name
 from medloop.clinical.report.reviewed import Verdict
 from medloop.clinical.reports import pictures_for
 from medloop.core.attestation import Meaning
@@ -95,7 +95,7 @@ class Counter:
                 "is_stale": revision.is_stale,
             },
             "unjudged": revision.reviewed.count(Verdict.PROPOSED),
-            "signer": who.name,
+            "signer": self._named(who, language),
             "signs_by": self.proof_of(who),
             "may_sign": not refusal,
             "refusal": refusal,
@@ -124,7 +124,7 @@ class Counter:
         """Name what would be signed by its hash (`content_sha256`); raises as `sign`."""
         self._signable(who, number, asked, Proof.PROVIDER)
         revision = self._expected(number, asked)
-        return content_sha256(revision, _signing(who, asked, self.context.now()))
+        return content_sha256(revision, self._signing(who, asked, self.context.now()))
 
     def complete(
         self, who: Principal, number: int, asked: Asked, *, sha256: str, let_in: datetime
@@ -135,10 +135,16 @@ class Counter:
         """
         self._signable(who, number, asked, Proof.PROVIDER)
         revision = self._expected(number, asked)
-        if content_sha256(revision, _signing(who, asked, self.context.now())) != sha256:
+        if content_sha256(revision, self._signing(who, asked, self.context.now())) != sha256:
             raise HTTPException(409, text("report.refused.stale", asked.told))
         details = {"by": Proof.PROVIDER, "let_in": let_in.isoformat()}
         return self._signed(who, revision, asked, details)
+
+    def _named(self, who: Principal, language: Language) -> str:
+        """Name who signs as the report will, and the user where that is another name."""
+        user = self.context.users.find(who.name)
+        name = person_name(user.person_name, language) if user else ""
+        return f"{name} ({who.name})" if name else who.name
 
     def proof_of(self, who: Principal) -> Proof | None:
         """Say how somebody shows that it is them; None if there is no way."""
@@ -242,11 +248,23 @@ class Counter:
             context.trail.did(who.name, "was refused to sign", reading.study, details)
             raise HTTPException(403, text("report.refused.password", asked.told))
 
+    def _signing(self, who: Principal, asked: Asked, now: datetime) -> Signing:
+        user = self.context.users.find(who.name)
+        return Signing(
+            signer=who.name,
+            meaning=asked.meaning,
+            at=now,
+            language=asked.language.value,
+            addendum=asked.addendum.strip() if asked.meaning is Meaning.ADDENDUM else "",
+            name=user.person_name if user else "",
+            organization=self.context.site.organization.name,
+        )
+
     def _signed(
         self, who: Principal, revision: Revision, asked: Asked, proof: Mapping[str, str]
     ) -> Version:
         store, now = self.context.store, self.context.now()
-        signing = _signing(who, asked, now)
+        signing = self._signing(who, asked, now)
         sha256 = store.archive.put(statement_of(revision, signing))
         looked, reading = revision.looked, revision.reading
         count = len(store.readings.versions(reading.id)) + 1
@@ -278,11 +296,6 @@ class Counter:
             raise HTTPException(409, text("report.refused.stale", asked.told)) from error
         except InputError as error:
             raise HTTPException(409, str(error)) from error
-
-
-def _signing(who: Principal, asked: Asked, now: datetime) -> Signing:
-    addendum = asked.addendum.strip() if asked.meaning is Meaning.ADDENDUM else ""
-    return Signing(who.name, asked.meaning, now, asked.language.value, addendum)
 
 
 def counter_of(context: Context) -> Counter:

@@ -9,9 +9,12 @@ from starlette.responses import Response
 
 from medloop.apps.web.administration import Manager, back, show
 from medloop.apps.web.context import Context
+from medloop.apps.web.pages import language_of
 from medloop.apps.web.passwords import hash_password
 from medloop.apps.web.security import Principal
+from medloop.clinical.report.language import person_name
 from medloop.core.errors import InputError
+from medloop.core.person import checked_name
 from medloop.store.sessions import Token
 from medloop.store.users import Role, User
 
@@ -19,6 +22,7 @@ _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look like anoth
 _GROUP: Final = 5
 _Name = Annotated[str, Form(max_length=200)]
 _Label = Annotated[str, Form(max_length=100)]
+_FullName = Annotated[str, Form(max_length=400)]
 _Days = Annotated[int, Form(ge=0, le=36_500)]
 
 
@@ -27,6 +31,7 @@ def router(context: Context) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     _add_pages(routes, context)
     _add_people(routes, context)
+    _add_names(routes, context)
     _add_secrets(routes, context)
     return routes
 
@@ -56,12 +61,18 @@ def _add_people(routes: APIRouter, context: Context) -> None:
 
     @routes.post("/users")
     def add(
-        request: Request, who: Manager, name: _Name, role: Annotated[Role, Form()]
+        request: Request,
+        who: Manager,
+        name: _Name,
+        role: Annotated[Role, Form()],
+        full_name: _FullName = "",
     ) -> Response:
         """Let somebody in; a person gets a password that is good for choosing another."""
         if role is not Role.ADMINISTRATOR and not users.has_any():
             raise InputError("the first user is an administrator: nobody else could add more")
+        person = checked_name(full_name)
         user = users.add(name.strip(), role, now=context.now())
+        users.rename(user, now=context.now(), full_name=person)
         context.trail.did(who.name, "users add", user.name, {"role": role.value})
         if role is Role.SERVICE:
             return back(f"/users/{user.id}", "added")
@@ -111,6 +122,16 @@ def _add_people(routes: APIRouter, context: Context) -> None:
         return back(f"/users/{number}", "ended")
 
 
+def _add_names(routes: APIRouter, context: Context) -> None:
+    @routes.post("/users/{number}/name")
+    def rename(who: Manager, number: int, full_name: _FullName = "") -> Response:
+        """Say what the person is called; nothing takes it back."""
+        user = _user(context, number)
+        context.users.rename(user, now=context.now(), full_name=checked_name(full_name))
+        context.trail.did(who.name, "users name", user.name)
+        return back(f"/users/{number}", "named")
+
+
 def _add_secrets(routes: APIRouter, context: Context) -> None:
     @routes.post("/users/{number}/password")
     def reset(request: Request, who: Manager, number: int) -> Response:
@@ -156,6 +177,7 @@ def _listed(request: Request, context: Context) -> Response:
     return show(
         request,
         "users",
+        person=lambda name: person_name(name, language_of(request)),
         users=context.users.all(),
         signed_in=_signed_in(context),
         tokens=_open_tokens(context),

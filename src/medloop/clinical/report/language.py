@@ -88,6 +88,7 @@ FRAME: Book = {
     ),
     "signed_as": ("Electronically signed", "电子签名"),
     "signed_by": ("Signed by", "签名医师"),
+    "signed_organization": ("Organization", "机构"),
     "signed_at": ("Date and time", "签名时间"),
     "signed_meaning": ("Meaning", "签名含义"),
     "signed_version": ("Version", "版本"),
@@ -161,11 +162,16 @@ def percent(share: float, language: Language) -> str:
 
 
 def person(patient: Patient, language: Language) -> str:
+    """Name a patient; empty if unknown."""
+    return person_name(patient.name, language)
+
+
+def person_name(name: str, language: Language) -> str:
     """Write a DICOM person name (PS3.5 section 6.2.1) as people do; empty if unknown.
 
     The ideographic group is preferred in Chinese, the alphabetic one in English.
     """
-    alphabetic, *others = patient.name.split("=")
+    alphabetic, *others = name.split("=")
     ideographic = others[0] if others else ""
     chosen = ideographic if language is Language.CHINESE and ideographic else alphabetic
     chosen = chosen if chosen.strip("^ ") else ideographic

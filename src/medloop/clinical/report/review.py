@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from medloop.clinical.report.language import FRAME, Language, moment, say
+from medloop.clinical.report.language import FRAME, Language, moment, person_name, say
 from medloop.clinical.report.parts import Review, Table
 from medloop.clinical.report.reviewed import Judged, Reviewed, Verdict
 from medloop.core.attestation import Attestation, Meaning
@@ -51,6 +51,11 @@ def paragraphs(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split("\n\n") if part.strip())
 
 
+def signer_of(signed: Attestation, language: Language) -> str:
+    """Name who signed as people do: the person, or else the user."""
+    return person_name(signed.name, language) or signed.signer
+
+
 def _limit(signed: Attestation | None) -> str:
     if signed is None:
         return "not_diagnosis"
@@ -67,20 +72,21 @@ def _status(written: Words, language: Language) -> str:
         language,
         meaning=say(FRAME, f"meaning_{signed.meaning}", language),
         version=signed.version,
-        signer=signed.signer,
+        signer=signer_of(signed, language),
         at=moment(signed.at),
     )
 
 
 def _signature(signed: Attestation, language: Language) -> tuple[tuple[str, str], ...]:
     pairs = (
-        ("signed_by", signed.signer),
+        ("signed_by", signer_of(signed, language)),
+        ("signed_organization", signed.organization),
         ("signed_at", moment(signed.at)),
         ("signed_meaning", say(FRAME, f"meaning_{signed.meaning}", language)),
         ("signed_version", str(signed.version)),
         ("signed_sha", f"{signed.statement[:16]}…"),
     )
-    return tuple((say(FRAME, key, language), value) for key, value in pairs)
+    return tuple((say(FRAME, key, language), value) for key, value in pairs if value)
 
 
 def _changes(

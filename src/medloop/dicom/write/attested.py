@@ -10,21 +10,23 @@ from pydicom import Dataset
 from medloop.core.attestation import Attestation, Document
 from medloop.core.code import Code
 from medloop.core.finding import Provenance
+from medloop.core.person import plain_name
 from medloop.dicom.codes import dcm
 from medloop.dicom.write.attributes import MANUFACTURER
 from medloop.dicom.write.content import Relation, code_item, name_item, text_item
 
-ORGANIZATION = "not stated"  # type 1, and no setting names the site's
+_NOT_STATED = "not stated"  # where no setting names the site's organization: it is of type 1
 _CONCLUSION = dcm("121077", "Conclusion")
 _ADDENDUM = Code("LN", "55107-7", "Addendum Document")
 _OBSERVER, _PERSON = dcm("121005", "Observer Type"), dcm("121006", "Person")
 _PERSON_NAME = dcm("121008", "Person Observer Name")
+_ORGANIZATION = dcm("121009", "Person Observer's Organization Name")
+_LOGIN = dcm("128774", "Person Observer's Login Name")
 
 
-def person_name(signer: str) -> str:
-    """Write the name of a user as a PN (PS3.5 6.2.1): one component, nothing that divides."""
-    plain = "".join(" " if letter in "^=\\" else letter for letter in signer)
-    return " ".join(plain.split())[:64]
+def signer_name(signed: Attestation) -> str:
+    """Write who signed as a PN (PS3.5 6.2.1): the person, or else the user."""
+    return signed.name or plain_name(signed.signer)
 
 
 def series_description(provenance: Provenance, what: str) -> str:
@@ -40,10 +42,15 @@ def observers(provenance: Provenance) -> list[Dataset]:
     if signed is None:
         return []
     context = Relation.CONTEXT
-    return [
+    said = [
         code_item(_OBSERVER, _PERSON, context),
-        name_item(_PERSON_NAME, person_name(signed.signer), context),
+        name_item(_PERSON_NAME, signer_name(signed), context),
     ]
+    if signed.name:
+        said.append(text_item(_LOGIN, signed.signer, context))
+    if signed.organization:
+        said.append(text_item(_ORGANIZATION, signed.organization, context))
+    return said
 
 
 def statements(provenance: Provenance) -> list[Dataset]:
@@ -80,9 +87,9 @@ def state(dataset: Dataset, provenance: Provenance) -> None:
 
 def _verifier(signed: Attestation) -> Dataset:
     item = Dataset()
-    item.VerifyingObserverName = person_name(signed.signer)
+    item.VerifyingObserverName = signer_name(signed)
     item.VerifyingObserverIdentificationCodeSequence = []
-    item.VerifyingOrganization = ORGANIZATION
+    item.VerifyingOrganization = signed.organization or _NOT_STATED
     item.VerificationDateTime = f"{signed.at:%Y%m%d%H%M%S%z}"
     return item
 
@@ -90,9 +97,9 @@ def _verifier(signed: Attestation) -> Dataset:
 def _author(signed: Attestation) -> Dataset:
     item = Dataset()
     item.ObserverType = "PSN"
-    item.PersonName = person_name(signed.signer)
+    item.PersonName = signer_name(signed)
     item.PersonIdentificationCodeSequence = []
-    item.InstitutionName = ""
+    item.InstitutionName = signed.organization
     item.InstitutionCodeSequence = []
     return item
 

@@ -13,7 +13,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from medloop.core.errors import InputError
 from medloop.core.finding import Provenance, Result
 from medloop.core.structure import Contour, Structure
-from medloop.dicom.write.attested import person_name, series_description
+from medloop.dicom.write.attested import series_description, signer_name
 from medloop.dicom.write.attributes import (
     Identity,
     coded,
@@ -115,10 +115,10 @@ def _describe(dataset: Dataset, provenance: Provenance) -> None:
         dataset.StructureSetDescription = "Drawn by a program, not yet reviewed by a person"
         return
     dataset.StructureSetDescription = f"Reviewed by a person: {signed.meaning} report"
-    dataset.OperatorsName = person_name(signed.signer)
+    dataset.OperatorsName = signer_name(signed)
     if is_approved:
         dataset.ReviewDate, dataset.ReviewTime = f"{signed.at:%Y%m%d}", f"{signed.at:%H%M%S}"
-        dataset.ReviewerName = person_name(signed.signer)
+        dataset.ReviewerName = signer_name(signed)
 
 
 def _slices(sources: Sequence[Dataset]) -> _Slices | None:

@@ -17,7 +17,7 @@ from medloop.core.finding import Provenance, Result, Tracking
 from medloop.core.image import LabelMap, Segment
 from medloop.dicom.cielab import to_cielab
 from medloop.dicom.codes import ALGORITHM_FAMILY, SOURCE_IMAGE, dcm
-from medloop.dicom.write.attested import person_name, series_description
+from medloop.dicom.write.attested import series_description, signer_name
 from medloop.dicom.write.attributes import (
     Identity,
     coded,
@@ -100,7 +100,7 @@ def _describe(
     dataset.ContentLabel = "MEDLOOP"
     dataset.ContentDescription = f"medloop {provenance.analysis} {provenance.version}"[:64]
     signed = provenance.attested
-    dataset.ContentCreatorName = person_name(signed.signer) if signed else ""
+    dataset.ContentCreatorName = signer_name(signed) if signed else ""
     dataset.SegmentationType = "BINARY"
     dataset.SegmentsOverlap = "NO"
     dataset.SamplesPerPixel = 1

@@ -141,3 +141,32 @@ def test_users_are_listed_with_what_keeps_them_out(node, chief):
 def test_only_who_manages_sees_users(reader):
     reader.page("/users", 403)
     assert reader.send("/users", name="x", role="administrator").status_code == 403
+
+
+def test_an_administrator_says_what_a_person_is_called(node, chief, deeds):
+    chief.send("/users", name="li", role="reader", full_name=" Li^Ming=李^明 ")
+    number = number_of(node, "li")
+    assert node.context.users.get("li").person_name == "Li^Ming=李^明"
+    assert "Li, Ming" in chief.page("/users?lang=en")
+    assert "李明" in chief.page("/users?lang=zh")
+    assert "Li^Ming=李^明" in chief.page(f"/users/{number}")
+    answer = chief.send(f"/users/{number}/name", full_name="Li^Wei")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        f"/users/{number}?done=named",
+    )
+    assert node.context.users.get("li").person_name == "Li^Wei"
+    assert deeds()[-1] == ("users name", "li")
+    assert "Wei" not in str(node.context.store.audit.entries())
+
+
+def test_a_name_that_dicom_cannot_hold_is_refused_and_nobody_added(node, chief):
+    answer = chief.send("/users", name="li", role="reader", full_name="a\\b")
+    assert answer.status_code == 400
+    assert node.context.users.find("li") is None
+
+
+def test_only_an_administrator_names_people(node, reader, chief):
+    add(chief)
+    number = number_of(node, "li")
+    assert reader.send(f"/users/{number}/name", full_name="Li^Wei").status_code == 403

@@ -27,6 +27,17 @@ TEXTS: Final[Book] = {
     "login.same": ("Choose another one than you were given.", "新密码不能与一次性密码相同。"),
     "users.title": ("Users", "用户"),
     "users.name": ("Name", "用户名"),
+    "users.full_name": ("Person's name", "姓名"),
+    "users.full_name_help": (
+        "Stands in signed reports. Family name, ^, given name; after = the same in ideographs: "
+        "Li^Ming=李^明.",
+        "用于已签名的报告。格式：姓^名，等号后为汉字：Li^Ming=李^明。",
+    ),
+    "users.claimed": (
+        "The hospital's directory says {name}; what stands here goes before it.",
+        "医院目录中为 {name}；以此处填写的为准。",
+    ),
+    "users.done.named": ("The name was changed.", "姓名已更改。"),
     "users.role": ("Role", "角色"),
     "users.state": ("State", "状态"),
     "users.state.active": ("active", "正常"),
