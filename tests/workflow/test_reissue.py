@@ -12,6 +12,7 @@ from pydicom import dcmread
 from medloop.annotation import masks
 from medloop.annotation.draft import mask_to_plain
 from medloop.clinical.lung import codes as lung
+from medloop.clinical.lung.phrases import WORDS
 from medloop.clinical.retina import codes as retina
 from medloop.core.attestation import Meaning
 from medloop.core.record import from_json, from_record
@@ -19,6 +20,7 @@ from medloop.core.study import StudyUid
 from medloop.dicom.read_results import read_segmentation
 from medloop.store import JobState
 from medloop.store.issues import IssueState
+from medloop.workflow import statement
 from medloop.workflow.delivery import deliver
 from medloop.workflow.prior import stored_past
 from medloop.workflow.revising import Revising
@@ -342,7 +344,23 @@ def test_a_result_made_anew_after_the_signature_is_not_issued(store, ct):
     assert issued(store, now=LATER) == 0
     (issue,) = store.issues.of_reading(reading.id)
     assert issue.state is IssueState.FAILED
-    assert "made anew" in issue.reason
+    assert "the result" in issue.reason
+
+
+def test_what_is_told_otherwise_than_it_was_signed_is_not_issued(store, ct, monkeypatch):
+    reading = read(store, ct, ("accept", "1", None), now=NOON)
+    signed(store, reading, now=LATER)
+    monkeypatch.setitem(WORDS, "several", ("{count} nodes, {category}.", "x"))
+    assert issued(store, now=LATER) == 0
+    (issue,) = store.issues.of_reading(reading.id)
+    assert issue.reason == "no longer what was signed: sentences; look at it and sign again"
+
+
+def test_other_rules_that_come_to_the_same_are_issued(store, ct, monkeypatch):
+    reading = read(store, ct, ("reject", "2", None), now=NOON)
+    signed(store, reading, now=LATER)
+    monkeypatch.setattr(statement, "rules_sha256", lambda: "other")
+    assert issued(store, now=LATER) == 1
 
 
 def test_what_was_signed_is_kept_by_its_hash(store, ct):

@@ -101,13 +101,14 @@ def make_report(store: "Store", issue: "Issue", press: Press) -> Path:
     from medloop.workflow.filing import file_products  # noqa: PLC0415 - loads what writes DICOM
     from medloop.workflow.products import Makers, write_products  # noqa: PLC0415 - as above
     from medloop.workflow.revising import Revising  # noqa: PLC0415 - as above
-    from medloop.workflow.statement import model_sha256, read_statement  # noqa: PLC0415
+    from medloop.workflow.statement import changed_since, read_statement  # noqa: PLC0415
 
     said = store.archive.read(issue.version.record)
     statement = read_statement(said)
     revision = Revising(store, press.archive).whole(issue.reading, edits=statement.edits)
-    if model_sha256(revision) != statement.model:
-        raise InputError("the result was made anew after the report was signed")
+    if changed := changed_since(said, revision):
+        names = ", ".join(changed)
+        raise InputError(f"no longer what was signed: {names}; look at it and sign again")
     signed = _attestation(store, issue, statement, revision)
     real = press.makers or Makers.real()
 

@@ -43,7 +43,7 @@ class Revision:
     `model` is what the analysis said, `result` what the reader makes of it. `case` has the
     pixels only where they were asked for. `numbers` leads from the draft's labels to those of
     `result`. `drawn` says of each of these who drew it, `described` which findings (from 1) the
-    reader described.
+    reader described. `edits` are those that it holds.
     """
 
     reading: Reading
@@ -56,6 +56,7 @@ class Revision:
     is_stale: bool
     drawn: Mapping[int, Drawn] = field(default_factory=dict)
     numbers: Mapping[int, int] = field(default_factory=dict)
+    edits: tuple[Edit, ...] = ()
 
     @property
     def described(self) -> tuple[int, ...]:
@@ -115,6 +116,7 @@ class Revising:
             model=model,
             result=_told(revised(result, reviewed, model)),
             is_stale=is_stale(known),
+            edits=tuple(known),
         )
 
     def whole(self, number: int, *, edits: int | None = None) -> Revision:
@@ -151,6 +153,7 @@ class Revising:
             is_stale=is_stale(known),
             drawn={numbers[n]: who for n, who in _drawn(drawn, before).items() if n in numbers},
             numbers=numbers,
+            edits=tuple(known),
         )
 
     def _opened(self, number: int, edits: int | None) -> tuple[Reading, Looked, Sequence[Edit]]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from medloop.clinical.conclusion import concluded
+from medloop.clinical.rules import rules_sha256
 from medloop.core.attestation import Meaning
 from medloop.core.errors import InputError
 from medloop.core.plain import Record, finding_to_plain, number_of, text_in, to_plain
@@ -17,6 +18,15 @@ from medloop.core.record import to_json
 from medloop.workflow.revising import Revision
 
 SCHEMA: Final = "medloop.signed/1"
+# What of a statement is told again when its documents are made, and what that is called.
+_TOLD_AGAIN: Final = {
+    "model": "the result",
+    "mask": "the mask",
+    "findings": "findings",
+    "assessments": "assessments",
+    "generated": "sentences",
+    "conclusion": "the conclusion",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ def _said(revision: Revision, signing: Signing) -> Record:
         "at": signing.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "language": signing.language,
         "model": model_sha256(revision),
+        "rules": rules_sha256(),
         "mask": draft.mask,
         "findings": [finding_to_plain(each) for each in result.findings],
         "assessments": to_plain(dict(result.assessments)),
@@ -120,6 +131,24 @@ def read_statement(data: bytes) -> Statement:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError("what was signed cannot be read") from error
+
+
+def changed_since(data: bytes, revision: Revision) -> tuple[str, ...]:
+    """Name what is told otherwise now than it was signed in a statement.
+
+    Other rules that come to the same change nothing.
+
+    Raises
+    ------
+    InputError
+        If it is no statement.
+    """
+    statement = read_statement(data)
+    signed = json.loads(data)
+    now = json.loads(_written(_said(revision, statement.signing)))
+    return tuple(
+        name for key, name in _TOLD_AGAIN.items() if key in signed and signed[key] != now[key]
+    )
 
 
 def model_sha256(revision: Revision) -> str:

@@ -211,6 +211,33 @@ def test_what_changed_since_one_looked_is_not_signed(reader, store, ct, reading,
     assert versions(store, reading) == ()
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_a_report_rests_on_is_as_one_saw_it_or_nothing_is_signed(
+    reader, store, ct, reading, lang
+):
+    seen = told(reader, reading)["basis"]
+    kept = store.results.get(ct.id)
+    record = kept.record | {"finished": "2026-06-01T00:00:00Z"}
+    store.results.keep(ct.id, record, kept.folder, kept.products, now=kept.kept)
+    url = f"/api/readings/{reading.id}/sign?lang={lang}"
+    sent = {"password": PASSWORD, "meaning": "final", "expected": reading.number, "seen": seen}
+    answer = reader.post(url, json=sent)
+    assert answer.status_code == 409
+    wanted = {"en": "has changed: the result of the analysis.", "zh": "已有变更：分析结果。"}
+    assert wanted[lang] in answer.json()["error"]
+    assert versions(store, reading) == ()
+    again = told(reader, reading)["basis"]
+    assert reader.post(url, json=sent | {"seen": again}).status_code == 200
+
+
+def test_what_contradicts_is_told_before_one_signs(reader, store, tmp_path, clock):
+    eye = a_read_fundus(store, tmp_path / "eye", now=clock())
+    reading = read(store, eye, ("assess", "referable", False), now=clock())
+    (said,) = told(reader, reading)["contradictions"]
+    assert "is referable by rule; the reader set not referable" in said
+    assert said in [each["text"] for each in told(reader, reading)["sentences"]]
+
+
 def test_documents_are_listed_once_they_are_made(reader, store, reading, clock):
     (version,) = sign(reader, reading).json()["versions"]
     assert (version["state"], version["files"]) == ("waiting", [])

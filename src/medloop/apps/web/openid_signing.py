@@ -22,7 +22,7 @@ from medloop.apps.web.openid import Flow, Provider, new_flow, subject_of
 from medloop.apps.web.openid_people import user_of
 from medloop.apps.web.pages import language_of, page
 from medloop.apps.web.reporting import Asked, Counter
-from medloop.apps.web.reports import Number, Signer
+from medloop.apps.web.reports import Number, Seen, Signer
 from medloop.apps.web.security import Principal, cookie_name, principal_of
 from medloop.apps.web.texts import text
 from medloop.clinical.report.language import Language
@@ -44,6 +44,7 @@ class Wanted(BaseModel):
     language: Language = Language.ENGLISH
     text: Annotated[str, Field(max_length=20_000)] = ""
     expected: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    seen: Seen = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def add_routes(routes: APIRouter, way: Countersigning) -> None:
             told=language_of(request),
             addendum=wanted.text,
             expected=wanted.expected,
+            seen=wanted.seen,
         )
         address = way.leave(request, who, number, asked)
         return JSONResponse({"address": address}, headers=PRIVATE)

@@ -29,6 +29,7 @@ from medloop.store import Entry
 from medloop.store.deliveries import Delivery, DeliveryState
 from medloop.store.issues import Issue, IssueState
 from medloop.store.reading import Purpose, Reading, ReadingState, StaleError, Version
+from medloop.workflow.basis import basis_of, changed_parts
 from medloop.workflow.reissue import attested, report_html
 from medloop.workflow.revising import Revising, Revision
 from medloop.workflow.statement import Signing, content_sha256, statement_of
@@ -56,6 +57,7 @@ class Proof(StrEnum):
 class Asked:
     """What somebody wants to sign; `expected` is the last edit that the page knew.
 
+    `seen` names the parts that the report rested on when they looked at it (`basis_of`).
     `language` is that of the report, `told` that of the page.
     """
 
@@ -64,6 +66,7 @@ class Asked:
     told: Language
     addendum: str
     expected: int
+    seen: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Counter:
             "sentences": _sentences(said),
             "generated": said.text,
             "tone": said.tone.value,
+            "basis": dict(basis_of(self.context.store, revision)),
             "contradictions": list(said.contradictions),
             "conclusion": {
                 "text": revision.draft.conclusion,
@@ -171,6 +175,11 @@ class Counter:
         revision = self.revising.read(number)
         if revision.draft.number != asked.expected:
             raise HTTPException(409, text("report.refused.stale", asked.told))
+        changed = changed_parts(asked.seen, basis_of(self.context.store, revision))
+        if changed:
+            joint = "、" if asked.told is Language.CHINESE else ", "
+            parts = joint.join(text(f"report.part.{part}", asked.told) for part in changed)
+            raise HTTPException(409, text("report.refused.changed", asked.told, parts=parts))
         return revision
 
     def refusal(self, who: Principal, reading: Reading, language: Language) -> str:

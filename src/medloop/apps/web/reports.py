@@ -17,6 +17,7 @@ from medloop.apps.web.reporting import LINKED, Asked, Counter, counter_of
 from medloop.apps.web.security import Permission, Principal, require
 from medloop.clinical.report.language import Language
 from medloop.core.attestation import Meaning
+from medloop.workflow.basis import PARTS
 
 _MOST: Final = 2**31 - 1
 # A report has styles of its own inside and nothing that runs; only our pages may frame it.
@@ -38,16 +39,22 @@ _KINDS: Final = {
 Reader = Annotated[Principal, Depends(require(Permission.READ))]
 Signer = Annotated[Principal, Depends(require(Permission.SIGN))]
 Number = Annotated[int, InPath(ge=1, le=_MOST)]
+_Short = Annotated[str, Field(max_length=64)]
+Seen = Annotated[dict[_Short, _Short], Field(max_length=len(PARTS))]
 
 
 class Signature(BaseModel):
-    """What is signed: `text` is what an addendum says, `expected` the last edit one saw."""
+    """What is signed: `text` is what an addendum says, `expected` the last edit one saw.
+
+    `seen` is the `basis` of the report as one looked at it; what is left out is not compared.
+    """
 
     password: Annotated[str, Field(max_length=4 * LONGEST)]
     meaning: Meaning
     language: Language = Language.ENGLISH
     text: Annotated[str, Field(max_length=20_000)] = ""
     expected: Annotated[int, Field(ge=0, le=_MOST)]
+    seen: Seen = Field(default_factory=dict)
 
 
 def router(context: Context) -> APIRouter:
@@ -102,6 +109,7 @@ def _add_signing(routes: APIRouter, counter: Counter) -> None:
             told=language_of(request),
             addendum=wanted.text,
             expected=wanted.expected,
+            seen=wanted.seen,
         )
         counter.sign(who, number, asked, password=wanted.password)
         told = counter.told(who, number, language_of(request))

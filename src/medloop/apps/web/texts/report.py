@@ -108,6 +108,18 @@ TEXTS: Final[Book] = {
         "The reading has changed since this page was loaded: look at it again, then sign.",
         "阅片内容已有更改：请重新查看后再签名。",
     ),
+    "report.refused.changed": (
+        "Since you looked at the report, what it rests on has changed: {parts}. Nothing was "
+        "signed: look at it again, then sign.",
+        "自您查看报告后，其依据已有变更：{parts}。未签名：请重新查看后再签名。",
+    ),
+    "report.part.result": ("the result of the analysis", "分析结果"),
+    "report.part.prior": ("the earlier study or its report", "既往检查或其报告"),
+    "report.part.edits": ("corrections", "修改内容"),
+    "report.part.mask": ("the mask", "勾画"),
+    "report.part.conclusion": ("the conclusion", "结论"),
+    "report.part.rules": ("the rules of this node", "本节点的规则"),
+    "report.part.report": ("findings or sentences", "发现或语句"),
     "report.js.title": ("Report", "报告"),
     "report.js.generated": ("Generated from the findings", "根据发现自动生成"),
     "report.js.conclusion": ("Conclusion", "结论"),

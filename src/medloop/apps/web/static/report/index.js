@@ -10,6 +10,7 @@ import { openSigning } from "./signing.js";
 import { isUnderWay, showVersions } from "./versions.js";
 
 const SETTLE_MS = 250; // after an edit, before sentences are asked for
+const NOT_MINE = new Set(["result", "prior", "rules"]); // parts of a report that no edit of it changes
 const LOOK_MS = 1500; // while documents are made and sent
 
 /**
@@ -98,8 +99,17 @@ class Report {
   }
 
   async #openPreview() {
-    if (await this.#keep()) openPreview(this.session);
-    else say(t("report.js.show_first"), "bad");
+    if (await this.#keep()) {
+      await this.refresh();
+      this.previewed = this.told?.basis;
+      openPreview(this.session);
+    } else say(t("report.js.show_first"), "bad");
+  }
+
+  /** What the report rested on when it was looked at; one's own edits are known since then. */
+  get #seen() {
+    const before = Object.entries(this.previewed ?? {}).filter(([part]) => NOT_MINE.has(part));
+    return { ...this.told.basis, ...Object.fromEntries(before) };
   }
 
   async #openSigning() {
@@ -110,7 +120,7 @@ class Report {
       return;
     }
     if (!this.told?.may_sign) return;
-    const signed = await openSigning(this.session, this.told);
+    const signed = await openSigning(this.session, { ...this.told, seen: this.#seen });
     if (!signed) return;
     this.#show(signed);
     await this.session.reload();

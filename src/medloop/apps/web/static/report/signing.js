@@ -94,6 +94,7 @@ class Dialog {
       language: this.language.value,
       text: this.text.value,
       expected: this.told.number,
+      seen: this.told.seen ?? this.told.basis,
     };
     try {
       await (this.isAway ? this.#leave(sent) : this.#signHere({ ...sent, password: this.password.value }));
