@@ -224,6 +224,10 @@ def test_who_opened_a_reading_and_then_decides_goes_on_with_neither(person, job)
     sent = {"expected": 0, "action": "accept", "target": "1"}
     assert chen.post(f"/api/readings/{own}/edits", json=sent).status_code == 403
     assert chen.post(f"/api/readings/{own}/done").status_code == 403
+    resumed = chen.post(f"/api/jobs/{job.id}/reading", json={"purpose": "read"}).json()
+    assert (resumed["id"], resumed["may_edit"], resumed["is_barred"]) == (own, False, True)
+    decides = chen.post(f"/api/jobs/{job.id}/reading", json={"purpose": "adjudicate"}).json()
+    assert (decides["may_edit"], decides["is_barred"]) == (True, False)
 
 
 def test_who_decided_cannot_begin_to_read_apart(person, job):
@@ -250,6 +254,8 @@ def test_who_was_shown_what_others_say_cannot_read_apart(person, job, store, loo
         sent = {"expected": 0, "action": "accept", "target": "1"}
         assert chen.post(f"/api/readings/{own}/edits", json=sent).status_code == 403
         assert chen.post(f"/api/readings/{own}/done").status_code == 403
+        told = chen.get(f"/api/readings/{own}").json()
+        assert (told["may_edit"], told["is_barred"]) == (False, True)
     else:
         answer = chen.post(f"/api/jobs/{job.id}/reading", json={"purpose": "read"})
         assert answer.status_code == 403

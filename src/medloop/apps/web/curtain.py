@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from medloop.apps.web.context import Context
-from medloop.apps.web.reading_access import has_seen, note_seen, panel_of
+from medloop.apps.web.reading_access import barred, note_seen, panel_of
 from medloop.core.study import StudyUid
 from medloop.store.reading import Purpose, Reading, ReadingState
 from medloop.workflow.documents import Documents
@@ -31,7 +31,8 @@ class Curtain:
             for each in mine
             if each.purpose is Purpose.READ
             and study in (None, each.study)
-            and self._is_bound(each)
+            and self.context.site.reading.wanted(each.analysis) > 1
+            and not barred(self.context, each)
         )
 
     def withheld(self, name: str, study: str | None = None) -> frozenset[str]:
@@ -62,13 +63,6 @@ class Curtain:
         """Whether any result is read by several."""
         reading = self.context.site.reading
         return max((reading.readers, *reading.readers_of.values())) > 1
-
-    def _is_bound(self, mine: Reading) -> bool:
-        """Whether a reading is made apart and can still be handed in."""
-        readings = panel_of(self.context, mine.job, mine.analysis)
-        if readings.wanted < 2 or not readings.may_read(mine.reader):
-            return False
-        return not has_seen(self.context, mine.reader, readings, mine.job, mine.study)
 
 
 def curtain_of(context: Context) -> Curtain:

@@ -40,14 +40,21 @@ def own_reading(context: Context, principal: Principal, number: int) -> Reading:
     reading = _found(context, number)
     if reading.reader != principal.name:
         raise HTTPException(403, "the reading is somebody else's: begin one of your own")
-    is_open = reading.state is ReadingState.OPEN and reading.purpose is Purpose.READ
-    if is_open:
-        readings = panel_of(context, reading.job, reading.analysis)
-        if not readings.may_read(reading.reader):
-            raise HTTPException(403, "you decide between the others here: read something else")
-        if has_seen(context, reading.reader, readings, reading.job, reading.study):
-            raise HTTPException(403, _KNOWS)
+    if why := barred(context, reading):
+        raise HTTPException(403, why)
     return reading
+
+
+def barred(context: Context, reading: Reading) -> str:
+    """Say why the reader of an open reading cannot go on with it; empty if they can."""
+    if reading.state is not ReadingState.OPEN or reading.purpose is not Purpose.READ:
+        return ""
+    readings = panel_of(context, reading.job, reading.analysis)
+    if not readings.may_read(reading.reader):
+        return "you decide between the others here: read something else"
+    if has_seen(context, reading.reader, readings, reading.job, reading.study):
+        return _KNOWS
+    return ""
 
 
 def require_may_begin(

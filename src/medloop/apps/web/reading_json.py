@@ -1,5 +1,7 @@
 """A reading as pages and programs are told it."""
 
+from dataclasses import dataclass
+
 from medloop.annotation.draft import Drafted
 from medloop.clinical.naming import finding_name, segment_name
 from medloop.clinical.report.language import Language
@@ -8,18 +10,30 @@ from medloop.store.reading import ReadingState, Version
 from medloop.workflow.reviewing import Review
 
 
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks: whether their role may correct, and whether they know what others say.
+
+    Who is barred from a reading apart because they know does not go on with it.
+    """
+
+    name: str
+    may_correct: bool
+    is_barred: bool
+
+
 def told(
     review: Review,
     language: Language,
     *,
     versions: tuple[Version, ...] = (),
     is_flat: bool = False,
-    viewer: str = "",
+    viewer: Viewer,
 ) -> Record:
     """Describe a reading; `viewer` is who asks, `is_flat` that it is about a picture."""
     reading, draft, looked = review.reading, review.draft, review.looked
     analysis = looked.job.analysis
-    is_own = reading.reader == viewer
+    is_own = reading.reader == viewer.name
     has_final = any(version.meaning == "final" for version in versions)
     address = f"/api/readings/{reading.id}/mask.nii.gz"
     return {
@@ -31,7 +45,13 @@ def told(
         "purpose": reading.purpose.value,
         "state": reading.state.value,
         "is_own": is_own,
-        "may_edit": is_own and (reading.state is ReadingState.OPEN or has_final),
+        "may_edit": (
+            is_own
+            and viewer.may_correct
+            and not viewer.is_barred
+            and (reading.state is ReadingState.OPEN or has_final)
+        ),
+        "is_barred": viewer.is_barred,
         "opened": reading.opened.isoformat(),
         "changed": reading.changed.isoformat(),
         "number": reading.number,

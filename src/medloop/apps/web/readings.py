@@ -13,8 +13,9 @@ from medloop.apps.web.context import Context
 from medloop.apps.web.images import PRIVATE
 from medloop.apps.web.limits import allow_large_body
 from medloop.apps.web.pages import language_of
+from medloop.apps.web.reading_access import barred
 from medloop.apps.web.reading_desk import ReadingDesk, Spent, desk_of, is_flat
-from medloop.apps.web.reading_json import told
+from medloop.apps.web.reading_json import Viewer, told
 from medloop.apps.web.security import Permission, Principal, require
 from medloop.core.edit import Action, Edit
 from medloop.store.reading import Purpose
@@ -146,7 +147,11 @@ def _answer(desk: ReadingDesk, request: Request, who: Principal, review: Review)
         language_of(request),
         versions=desk.context.store.readings.versions(review.reading.id),
         is_flat=is_flat(review),
-        viewer=who.name,
+        viewer=Viewer(
+            who.name,
+            may_correct=who.may(Permission.CORRECT),
+            is_barred=bool(barred(desk.context, review.reading)),
+        ),
     )
     return JSONResponse(plain, headers=PRIVATE)
 

@@ -144,3 +144,19 @@ def shoot(page, address, name, axe) -> None:
     page.set_viewport_size(usual)
     page.goto(f"{address}?lang=en&theme=light")
     assert wrong == []
+
+
+def test_who_knows_what_the_others_say_sees_a_reading_that_is_read_only(room, page):
+    store, job = room.context.store, int(room.facts["ct"])
+    with somebody(room, page, Role.READER) as late:
+        own = send(late, "POST", f"/api/jobs/{job}/reading", {"purpose": "read"})
+        for name in ("li", "wang"):
+            reading = store.readings.open(job, name, now=room.context.now())
+            store.readings.hand_in(reading.id, now=room.context.now())
+        late.goto(f"{room.url}/adjudicate/{job}")
+        late.goto(f"{room.url}/read/{job}?lang=en")
+        late.get_by_text("this reading stays as it is. You may decide").wait_for()
+        late.get_by_text("cannot hand this reading in any more").wait_for()
+        assert late.get_by_role("button", name="Hand in").count() == 0
+        assert late.locator("[data-tool=brush]").is_disabled()
+        assert store.readings.get(own["id"]).number == 0

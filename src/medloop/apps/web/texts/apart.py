@@ -21,6 +21,10 @@ TEXTS: Final[Book] = {
         "勾画或文字尚未保存，暂不能提交。",
     ),
     "apart.js.handed_in": ("Handed in: it stays as it is.", "已提交，不可更改。"),
+    "apart.js.barred": (
+        "You know what the others say, and cannot hand this reading in any more.",
+        "您已知道他人的意见，不能再提交此阅片记录。",
+    ),
     "apart.js.others": ("What the others say", "查看他人的意见"),
     "adjudicate.title": ("Adjudicate", "裁定"),
     "adjudicate.of": ("{analysis}, job {job}", "{analysis}，任务 {job}"),

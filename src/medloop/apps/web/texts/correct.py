@@ -49,6 +49,11 @@ TEXTS: Final[Book] = {
         "This reading was handed in: it stays as it is.",
         "该阅片记录已提交，不能再修改。",
     ),
+    "correct.js.barred": (
+        "You know what the others say of this result: this reading stays as it is. "
+        "You may decide between the others.",
+        "您已知道其他医师对该结果的意见，此阅片记录不能再修改。您可以进行裁定。",
+    ),
     "correct.js.concept": ("Finding", "发现"),
     "correct.js.site": ("Place", "部位"),
     "correct.js.no_site": ("not stated", "未注明"),

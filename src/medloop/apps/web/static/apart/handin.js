@@ -5,15 +5,15 @@ import { t } from "../texts.js";
 
 /** Offer to hand a reading in; nothing where one reader reads alone, whose signature ends it. */
 export function mountHandIn(host, session) {
-  const { id, job, purpose, state, is_own: isOwn } = session.reading;
+  const { id, job, purpose, state, is_own: isOwn, is_barred: isBarred } = session.reading;
   const wanted = Number(host.dataset.wanted);
   if (!isOwn || (wanted < 2 && purpose !== "adjudicate")) return;
   const note = document.createElement("p");
   note.className = "muted";
   host.classList.add("panel");
   host.append(note);
-  if (state === "done") {
-    note.textContent = t("apart.js.handed_in");
+  if (state === "done" || isBarred) {
+    note.textContent = t(isBarred ? "apart.js.barred" : "apart.js.handed_in");
     const link = document.createElement("a");
     link.href = `/adjudicate/${job}`;
     link.textContent = t("apart.js.others");

@@ -30,7 +30,7 @@ export async function mountCorrect(host, reading, view) {
   const list = showFindings(left, session, view, choices, {
     went: ({ segment }) => drawing?.masking.has(segment) && drawing.masking.choose(segment),
   });
-  if (!session.isOpen) say(t("correct.js.closed"));
+  if (!session.isOpen) say(t(reading.is_barred ? "correct.js.barred" : "correct.js.closed"));
   drawing = showMask(right, session, view, choices);
   document.addEventListener("keydown", (event) => onKey(event, list, drawing));
   const keys = ["keys_findings", "keys_mask", "keys_undo"].map((each) => el("li", {}, t(`correct.js.${each}`)));
