@@ -1,10 +1,12 @@
 """The last step of a training: calibrate, export, and write the card of a bundle."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -27,10 +29,34 @@ from medloop.learning.order import (
 from medloop.learning.second import Second
 from medloop.learning.start import asked, begin, in_words, told
 from medloop.learning.whole import write_text
-from medloop.models.bundle import ADAPTER, CARD, FOREST, INT8, NETWORK, PLAN, WEIGHTS, seal
+from medloop.models.bundle import (
+    ADAPTER,
+    CARD,
+    FOREST,
+    INT8,
+    NETWORK,
+    PLAN,
+    WEIGHTS,
+    seal,
+    shipped_bundles,
+)
 from medloop.models.plan import Plan
 
 _USUAL_FOLDS = 5
+# Recipes for any data: what they make is no version of one another.
+_FOR_ANY: Final = frozenset({"segmentation", "classification", "medmnist", "detection"})
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def bundle_name(recipe: str, out: Path) -> str:
+    """Name a bundle after its folder, if its recipe is for any data; else after the recipe.
+
+    A folder whose name is no plain word, or that of a shipped bundle, which an installed one
+    of that name would replace, names nothing.
+    """
+    name = out.resolve().name
+    is_free = _PLAIN.fullmatch(name) is not None and name not in shipped_bundles()
+    return name if recipe in _FOR_ANY and is_free else recipe
 
 
 def make_bundle(order: Order, task: LearningTask, second: Second | None, cases: int) -> None:
@@ -49,7 +75,7 @@ def make_bundle(order: Order, task: LearningTask, second: Second | None, cases: 
     write_text(out / PLAN, plan.to_json())
     save_network(members[0], out / NETWORK)
     text = card_text(
-        name=recipe.name,
+        name=bundle_name(recipe.name, out),
         version=medloop.__version__,
         purpose=task.purpose,
         training=_training(order, task, cases, len(members)),
