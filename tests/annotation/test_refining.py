@@ -54,9 +54,9 @@ def test_another_refiner_gets_the_box_and_the_marks_in_it():
     asked = Asked(((40, 20, 12),), ((45, 21, 13),), 5.0)
     box = ((30, 10, 10), (50, 30, 15))
 
-    def network(part, spacing, marks, *, probability=None, reach=12.0):
+    def network(part, spacing, marks, *, probability=None, likely=None, reach=12.0):
         assert_array_equal(part, image[10:15, 10:30, 30:50])
-        assert (spacing, probability, reach) == (SPACING, None, 5.0)
+        assert (spacing, probability, likely, reach) == (SPACING, None, None, 5.0)
         assert_array_equal(marks.inside, [[2, 10, 10]])
         assert_array_equal(marks.outside, [[3, 11, 15]])
         return part > 50

@@ -37,6 +37,7 @@ def check_result(case: Case, result: Result) -> None:
     assert all(seconds >= 0 for seconds in result.timings_s.values())
     check_shares(result)
     check_labels(case, result)
+    check_likely(case, result)
     for finding in result.findings:
         check_finding(case, result, finding)
 
@@ -66,7 +67,12 @@ def same_pixels(one: Result, two: Result) -> bool:
     labels = [None if r.labels is None else r.labels.array for r in (one, two)]
     if [each.low for each in one.heat_maps] != [each.low for each in two.heat_maps]:
         return False
-    maps = [[heat.array for heat in r.heat_maps] for r in (one, two)]
+    if list(one.likely) != list(two.likely):
+        return False
+    maps = [
+        [heat.array for heat in r.heat_maps] + [each.array for each in r.likely.values()]
+        for r in (one, two)
+    ]
     return np.array_equal(*labels) and all(
         np.array_equal(*pair) for pair in zip(*maps, strict=True)
     )
@@ -98,6 +104,16 @@ def check_labels(case: Case, result: Result) -> None:
             Patch(heat.array, heat.low, shape_of(case))  # refuses what lies elsewhere
         else:
             assert heat.array.shape == shape_of(case)
+
+
+def check_likely(case: Case, result: Result) -> None:
+    """Assert that probabilities are of labels, and as many axes as the image has."""
+    for label, patch in result.likely.items():
+        assert label > 0
+        assert patch.array.max() > 0
+        assert len(patch.shape) == len(shape_of(case))
+        turned = np.array(patch.shape) / np.array(shape_of(case))
+        assert turned.max() < 4 * turned.min() + 1
 
 
 def check_finding(case: Case, result: Result, finding: Finding) -> None:

@@ -126,3 +126,59 @@ def test_without_seeds_everything_is_infinitely_far():
     assert np.isinf(
         geodesic_distance(np.zeros((3, 3)), np.zeros((3, 3), bool), (1.0, 1.0), contrast=1.0)
     ).all()
+
+
+def a_doubtful_network():
+    """Two touching objects alike in brightness; the network drew one and half of the other."""
+    shape = (30, 60, 60)
+    index = np.indices(shape)
+    truth = np.hypot(index[1] - 30, index[2] - 22) < 10
+    other = np.hypot(index[1] - 30, index[2] - 40) < 9
+    noise = np.random.default_rng(3).normal(0, 8, shape)
+    image = (100.0 * (truth | other) + noise).astype(np.float32)
+    missed = truth & (index[1] > 32)
+    likely = np.where(truth, 0.95, 0.01) - 0.5 * missed + 0.0 * other
+    return image, truth, (likely > 0.5), likely.astype(np.float32)
+
+
+def test_a_click_brings_back_what_a_network_was_unsure_of_and_nothing_else():
+    image, truth, drawn, likely = a_doubtful_network()
+    marks = Marks(at((15, 36, 24)), NONE)
+    without = refine(image, MM, marks, probability=drawn * 1.0, reach=20.0)
+    mended = refine(image, MM, marks, probability=drawn * 1.0, likely=likely, reach=20.0)
+    near = np.zeros(truth.shape, bool)
+    near[5:26] = True
+    assert dice(mended & near, truth & near) > 0.97
+    assert dice(mended & near, truth & near) > dice(without & near, truth & near) + 0.02
+
+
+def test_what_is_not_drawn_begins_as_a_network_saw_it():
+    image, truth, _, likely = a_doubtful_network()
+    drawn = refine(image, MM, Marks(at((15, 26, 22)), NONE), likely=likely, reach=20.0)
+    assert drawn[15][truth[15] & (likely[15] > 0.9)].all()
+    assert not drawn[15, 30, 44]
+
+
+def test_a_network_that_saw_nothing_changes_nothing():
+    image, truth = a_ball(noise=30)
+    marks = Marks(at((20, 32, 32)), NONE)
+    nothing = np.zeros(truth.shape, np.float32)
+    assert_array_equal(refine(image, MM, marks, likely=nothing), refine(image, MM, marks))
+
+
+def test_a_drawing_of_a_readers_stays_where_no_mark_is_near():
+    image, truth, _, likely = a_doubtful_network()
+    drawn = truth.copy()
+    drawn[2:4, 50:55, 50:55] = True  # where the network saw nothing
+    mended = refine(
+        image, MM, Marks(at((15, 30, 22)), NONE), probability=drawn * 1.0, likely=likely
+    )
+    assert mended[2:4, 50:55, 50:55].all()
+
+
+def test_a_path_through_slow_places_is_longer():
+    flat, seed = np.zeros((1, 9), np.float32), np.zeros((1, 9), bool)
+    seed[0, 0] = True
+    slow = np.where(np.arange(9) < 4, 1.0, 3.0)[None]
+    found = geodesic_distance(flat, seed, (1.0, 1.0), contrast=1.0, slowness=slow)
+    assert_allclose(found[0], [0, 1, 2, 3, 6, 9, 12, 15, 18])

@@ -11,9 +11,12 @@ from pydicom import dcmread
 from medloop.clinical.brain.analysis import build
 from medloop.core.record import from_json, from_record
 from medloop.dicom.read_results import read_segmentation, read_sr_values
+from medloop.files.patches import read_patches
+from medloop.imaging.likely import likely_in
 from medloop.models.bundle import load_bundle
 from medloop.models.predict import open_predictor
 from medloop.workflow.intake import FolderArchive, gather
+from medloop.workflow.patches import LIKELY
 from medloop.workflow.products import write_products
 from medloop.workflow.routing import route
 from medloop.workflow.worker import Ending, run
@@ -69,14 +72,14 @@ def without_pdf(names: set[str]) -> set[str]:
 @pytest.mark.slow
 def test_dicom_gives_record_report_labels_and_objects(from_dicom):
     names = without_pdf({path.name for path in from_dicom.iterdir()})
-    report = {"result.json", "report.html", "overlay.png", "labels.nii.gz"}
+    report = {"result.json", "report.html", "overlay.png", "labels.nii.gz", LIKELY}
     assert names == report | {"seg.dcm", "sr.dcm", "overlay.dcm"}
 
 
 @pytest.mark.slow
 def test_nifti_gives_record_report_and_labels(from_nifti):
     names = without_pdf({path.name for path in from_nifti.iterdir()})
-    assert names == {"result.json", "report.html", "overlay.png", "labels.nii.gz"}
+    assert names == {"result.json", "report.html", "overlay.png", "labels.nii.gz", LIKELY}
     assert "侧别未知" in (from_nifti / "report.html").read_text(encoding="utf-8")
 
 
@@ -187,3 +190,15 @@ def test_a_whole_head_is_skipped_with_the_reason(analysis, tmp_path):
         " cut out the region around one hippocampus, about 35 x 50 x 35 mm"
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_probabilities_lie_where_the_labels_are(from_nifti):
+    labels = np.asarray(nib.load(from_nifti / "labels.nii.gz").dataobj).T
+    kept = read_patches(from_nifti / LIKELY)
+    assert list(kept) == [1, 2]
+    for label, patch in kept.items():
+        whole = [slice(0, n) for n in labels.shape]
+        likely = likely_in(patch, labels.shape, whole)
+        assert likely[labels == label].min() > 0.3
+        assert (labels[likely > 0.6] == label).mean() > 0.99
+    assert (from_nifti / LIKELY).stat().st_size < 100_000

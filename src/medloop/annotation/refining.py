@@ -22,6 +22,7 @@ class Refiner(Protocol):
         marks: Marks,
         *,
         probability: Float[ndarray, "*size"] | None = None,
+        likely: Float[ndarray, "*size"] | None = None,
         reach: float = 12.0,
     ) -> Bool[ndarray, "*size"]:
         """Return the mask that agrees with the marks, or raise `InputError`."""
@@ -65,11 +66,13 @@ def refined(
     asked: Asked,
     drawn: tuple[Box, Bool[ndarray, "z y x"]],
     *,
+    likely: Float[ndarray, "z y x"] | None = None,
     refiner: Refiner = refine,
 ) -> Bool[ndarray, "z y x"]:
     """Return the mask of a box, refined by marks; only that box of the image is read.
 
-    `drawn` is the box with the mask as it was. An image of one slice is refined as a picture.
+    `drawn` is the box with the mask as it was, `likely` what a network saw in it. An image of
+    one slice is refined as a picture.
 
     Raises
     ------
@@ -90,7 +93,12 @@ def refined(
     odds = before.astype(np.float32) if before.any() else None
     if image.shape[0] > 1:
         marks = Marks(inside, outside)
-        return refiner(region, spacing, marks, probability=odds, reach=asked.reach)
+        return refiner(
+            region, spacing, marks, probability=odds, likely=likely, reach=asked.reach
+        )
     flat = Marks(inside[:, 1:], outside[:, 1:])
     above = None if odds is None else odds[0]
-    return refiner(region[0], spacing[1:], flat, probability=above, reach=asked.reach)[None]
+    seen = None if likely is None else likely[0]
+    return refiner(
+        region[0], spacing[1:], flat, probability=above, likely=seen, reach=asked.reach
+    )[None]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from medloop.core.attestation import Attestation
 from medloop.core.code import Code
-from medloop.core.image import HeatMap, LabelMap
+from medloop.core.image import HeatMap, LabelMap, Patch
 from medloop.core.names import SopUid
 from medloop.core.notice import Notice
 from medloop.core.structure import Structure
@@ -112,3 +112,4 @@ class Result:
     warnings: tuple[Notice, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
     structures: tuple[Structure, ...] = ()
+    likely: Mapping[int, Patch] = field(default_factory=dict)  # probability by segment

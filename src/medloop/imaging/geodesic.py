@@ -15,6 +15,7 @@ def geodesic_distance(
     spacing: tuple[float, ...],
     *,
     contrast: float,
+    slowness: Float[ndarray, "*size"] | None = None,
 ) -> Float[ndarray, "*size"]:
     """Return the length of the shortest path to a seed, in the unit of the spacing.
 
@@ -33,11 +34,14 @@ def geodesic_distance(
         Length of a step along each axis.
     contrast
         Length that a change of the intensity by 1 adds, in the unit of the spacing.
+    slowness
+        How many times as long a step into each place is; None if all are alike.
     """
     distance = np.where(seeds, 0.0, np.inf).astype(np.float32)
     if not seeds.any():
         return distance
     pixels = np.asarray(image, np.float32)
+    slow = None if slowness is None else np.asarray(slowness, np.float32)
     for _ in range(_ROUNDS):
         before = distance.copy()
         for axis in range(distance.ndim):
@@ -46,6 +50,7 @@ def geodesic_distance(
                 np.moveaxis(pixels, axis, 0),
                 (spacing[axis], *spacing[:axis], *spacing[axis + 1 :]),
                 contrast,
+                None if slow is None else np.moveaxis(slow, axis, 0),
             )
         if np.array_equal(before, distance):
             break
@@ -53,7 +58,11 @@ def geodesic_distance(
 
 
 def _sweep(
-    distance: ndarray, image: ndarray, spacing: tuple[float, ...], contrast: float
+    distance: ndarray,
+    image: ndarray,
+    spacing: tuple[float, ...],
+    contrast: float,
+    slowness: ndarray | None,
 ) -> None:
     """Carry distances from plane to plane, there and back; views are changed in place."""
     shifts = _shifts(distance.ndim - 1)
@@ -74,9 +83,10 @@ def _sweep(
         values, values_before = image[here], image[there]
         for to, from_, length in steps:
             change = (values[to] - values_before[from_]) * contrast
-            np.minimum(
-                plane[to], before[from_] + np.sqrt(length + change * change), out=plane[to]
-            )
+            path = np.sqrt(length + change * change)
+            if slowness is not None:
+                path *= slowness[here][to]
+            np.minimum(plane[to], before[from_] + path, out=plane[to])
 
 
 def _shifts(dimensions: int) -> list[tuple[int, ...]]:

@@ -15,6 +15,10 @@ _LARGEST: Final = 64  # voxels along a side that are looked at; more are looked 
 _PULL: Final = 12.0  # log-odds that a mark adds where it is
 _SURE: Final = 4.0  # log-odds of intensities that differ wholly
 _DRAWN: Final = 2.0  # log-odds of what was drawn: a mark nearby is stronger
+_CERTAIN: Final = 4.0  # log-odds of what a network is sure of
+_UNSURE: Final = 0.2  # of what it would have drawn otherwise, if only just
+_OTHER: Final = 1.0  # log-odds beyond which it saw something else than what is drawn
+_SLOW: Final = 1.0  # times -log p that paths are longer
 _SHARES: Final = (4.0, 2.0)  # of the reach, where marks weigh 1/e: drawing anew, correcting
 _BINS: Final = 48
 _AROUND: Final = 2  # voxels about a mark that show what its tissue looks like
@@ -34,6 +38,7 @@ def refine(
     marks: Marks,
     *,
     probability: Float[ndarray, "*size"] | None = None,
+    likely: Float[ndarray, "*size"] | None = None,
     reach: float = 12.0,
 ) -> Bool[ndarray, "*size"]:
     """Return the mask that agrees with the marks, and elsewhere with what was there.
@@ -42,7 +47,10 @@ def refine(
     through like tissue (geodesic distance, as in DeepIGeoS, Wang, IEEE TPAMI 41:1559, 2019).
     Where no network has drawn, the odds come from how intensities about the marks differ from
     those at the border of the region (histograms, as in GrabCut), and only what hangs together
-    with a mark inside is kept. Nothing changes outside the region within `reach` of the marks.
+    with a mark inside is kept. Where a network's probabilities are `likely`, its doubt decides
+    how far a mark reaches: what it was unsure of turns over first, paths through what it thinks
+    another thing are longer, and what was not drawn begins as it saw it. Nothing changes
+    outside the region within `reach` of the marks.
 
     Parameters
     ----------
@@ -54,6 +62,8 @@ def refine(
         Where the object is, and where it is not.
     probability
         Of the object, 0 to 1, as drawn so far; None or all 0 if nothing is.
+    likely
+        Of the object, 0 to 1, as a network saw it, whatever has been drawn since.
     reach
         How far from the marks the mask may change, in the unit of the spacing.
 
@@ -82,6 +92,7 @@ def refine(
         tuple(s * n for s, n in zip(spacing, step, strict=True)),
         Marks((marks.inside - low) // step, (marks.outside - low) // step),
         drawn=np.asarray(drawn[coarse], np.float32),
+        likely=None if likely is None else np.asarray(likely[coarse], np.float32),
         reach=reach,
     )
     shape = mask[region].shape
@@ -106,23 +117,42 @@ def _score(
     marks: Marks,
     *,
     drawn: ndarray,
+    likely: ndarray | None,
     reach: float,
 ) -> ndarray:
     """Log-odds of the object, by what was drawn or by intensity, pulled by the marks."""
     inside, outside = _painted(image.shape, marks.inside), _painted(image.shape, marks.outside)
     is_drawn = bool((drawn > 0.5).any())
-    odds = _logit(drawn) if is_drawn else _by_intensity(image, inside, outside)
+    seen = None if likely is None or not (likely > 0).any() else _logit(likely, _CERTAIN)
+    if seen is None:
+        odds = _logit(drawn, _DRAWN) if is_drawn else _by_intensity(image, inside, outside)
+    else:
+        odds = _doubted(drawn > 0.5, seen) if is_drawn else seen
     scale = reach / _SHARES[is_drawn]
     quiet = ndimage.gaussian_filter(image, [min(spacing) / each for each in spacing])
     contrast = min(spacing) / (2 * _noise(quiet))
     for marked, sign in ((inside, 1.0), (outside, -1.0)):
-        distance = geodesic_distance(quiet, marked, spacing, contrast=contrast)
+        slowness = None if seen is None else 1 + _SLOW * np.logaddexp(0, -sign * seen)
+        distance = geodesic_distance(
+            quiet, marked, spacing, contrast=contrast, slowness=slowness
+        )
         odds = odds + sign * _PULL * np.exp(-distance / scale)
     return odds
 
 
-def _logit(probability: ndarray) -> ndarray:
-    bound = 1 / (1 + np.exp(-_DRAWN))
+def _doubted(drawn: ndarray, seen: ndarray) -> ndarray:
+    """Log-odds with the sign of what was drawn, as large as a network was sure of the same.
+
+    What it saw otherwise was drawn by a reader, and is as sure as drawings are.
+    """
+    sign = np.where(drawn, 1.0, -1.0)
+    sure = np.where(sign * seen > -_OTHER, np.maximum(sign * seen, _UNSURE), _DRAWN)
+    return np.asarray(sign * sure, np.float32)
+
+
+def _logit(probability: ndarray, most: float) -> ndarray:
+    """Log-odds, at most so large either way."""
+    bound = 1 / (1 + np.exp(-most))
     clipped = np.clip(probability, 1 - bound, bound)
     return np.asarray(np.log(clipped / (1 - clipped)), np.float32)
 

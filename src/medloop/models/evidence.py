@@ -6,7 +6,7 @@ that looks at the whole photograph.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -48,6 +48,21 @@ class Outlined:
         """Carry the map of one class to the photograph's pixels."""
         one = self.maps[self.plan.classes.index(name)]
         return unplace(one, self.placement).astype(np.float16)
+
+    def as_seen(self, name: str) -> Float32[ndarray, "y x"]:
+        """Lay the map of one class over the photograph in pixels as coarse as the canvas'.
+
+        The field lies within half of such a pixel of its place.
+        """
+        (x0, y0, _, y1), (rows, columns) = self.placement.box, self.placement.size
+        scale = rows / (y1 - y0)
+        height, width = (max(round(n * scale), 1) for n in self.placement.picture)
+        left, top = round(x0 * scale), round(y0 * scale)
+        size = max(height, top + rows), max(width, left + columns)
+        box = (left, top, left + columns, top + rows)
+        one = self.maps[self.plan.classes.index(name)]
+        seen = unplace(one, replace(self.placement, picture=size, box=box))
+        return np.ascontiguousarray(seen[:height, :width])
 
 
 def outline(

@@ -4,7 +4,7 @@
 are held whole, so that memory is that of the image, its labels and the rows of a window.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from numpy import ndarray
 
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
+from medloop.core.image import Patch
+from medloop.imaging.likely import likely_patch
 from medloop.imaging.orientation import Turn, turn_of, upright_grid
 from medloop.imaging.resample import read_of, resize, resize_piece, written_from
 from medloop.models.predict import Predictor
@@ -300,6 +302,22 @@ def on_image(
     """Carry one class's probability to the voxels of the image as it was stored."""
     out = resize(probability, prepared.size)
     return out if prepared.turn is None else np.ascontiguousarray(prepared.turn.back(out))
+
+
+def likely_patches(
+    probability: Float32[ndarray, "n z y x"], prepared: Prepared, rows: Mapping[int, int]
+) -> Mapping[int, Patch]:
+    """Keep rows of probabilities by labels, where they are possible, on the prepared voxels.
+
+    Axes are those of the volume as it was stored.
+    """
+    kept = {label: likely_patch(probability[row]) for label, row in rows.items()}
+    turn = prepared.turn
+    return {
+        label: patch if turn is None else turn.patch_back(patch)
+        for label, patch in kept.items()
+        if patch is not None
+    }
 
 
 def segment(

@@ -174,8 +174,8 @@ def report_html(
 def attested(revision: "Revision", signed: Attestation | None) -> Result:
     """Return a reading's result as its documents hold it.
 
-    Lesions keep the names that they have in the model's documents. Heat maps explain the
-    network's answer, and stay with that.
+    Lesions keep the names that they have in the model's documents. Heat maps and
+    probabilities are of the network's answer, and stay with that.
     """
     from medloop.dicom.write.tracking import named  # noqa: PLC0415 - loads what writes DICOM
 
@@ -193,6 +193,7 @@ def attested(revision: "Revision", signed: Attestation | None) -> Result:
         result,
         findings=findings,
         heat_maps=(),
+        likely={},
         provenance=replace(result.provenance, attested=signed),
         structures=_structures(revision),
     )

@@ -6,6 +6,8 @@ import pytest
 from medloop.apps.web import refining
 from medloop.core.geometry import Grid
 from medloop.core.image import Volume
+from medloop.files.patches import write_patches
+from medloop.imaging.likely import likely_patch
 from medloop.imaging.packed import pack, slices_of, unpack
 from medloop.imaging.viewing import from_viewing, to_viewing, to_viewing_index
 from medloop.store.users import Role
@@ -154,3 +156,41 @@ def test_whoever_only_looks_may_not_draw(web, ct, reading):
             f"/api/readings/{reading(ct).id}/{what}", json={}
         )
         assert answer.status_code == 403
+
+
+@pytest.fixture
+def likely(store, ct, volume):
+    """The network saw half of the ball as surely as can be, on voxels twice as wide."""
+    seen = a_ball(volume.grid, BALL, MM)
+    seen[:, :, int(np.rint(volume.grid.to_index(np.array(BALL)))[2]) :] = False
+    coarse = seen[::2, ::2, ::2].astype(np.float32)
+    file = store.results_folder / ct.folder / "probabilities.npz"
+    write_patches({1: likely_patch(coarse)}, file)
+    return file
+
+
+def ask(client, reading, ct, body):
+    answer = client.post(f"/api/readings/{reading(ct).id}/refine", json=body)
+    answer.raise_for_status()
+    told = answer.json()
+    (x, y, z), (x1, y1, z1) = told["box"]
+    return unpack(told["mask"], (z1 - z, y1 - y, x1 - x))
+
+
+def test_a_click_begins_with_what_the_network_saw(client, ct, reading, volume, likely):
+    body = {"segment": 1, "inside": [click_on(volume)], "reach": 16.0}
+    with_it = ask(client, reading, ct, body)
+    unknown = ask(client, reading, ct, {**body, "segment": 2})
+    likely.unlink()
+    without = ask(client, reading, ct, body)
+    assert np.array_equal(unknown, without)
+    assert with_it.sum() < 0.8 * without.sum()
+
+
+def test_damaged_probabilities_are_as_none(client, ct, reading, volume, likely, caplog):
+    body = {"segment": 1, "inside": [click_on(volume)], "reach": 16.0}
+    likely.write_bytes(b"damaged")
+    damaged = ask(client, reading, ct, body)
+    assert "probabilities.npz is damaged" in caplog.text
+    likely.unlink()
+    assert np.array_equal(damaged, ask(client, reading, ct, body))

@@ -1,5 +1,6 @@
 """Help with drawing: objects from a few clicks, and slices between drawn ones."""
 
+import logging
 import time
 from typing import Annotated, Final
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 from fastapi import APIRouter, Depends
 from fastapi import Path as InPath
-from jaxtyping import Shaped
+from jaxtyping import Float32, Shaped
 from numpy import ndarray
 from pydantic import BaseModel, Field
 
@@ -22,6 +23,10 @@ from medloop.imaging.packed import Box, pack, require_box, unpack
 from medloop.imaging.refine import refine
 from medloop.imaging.viewing import viewing_grid
 from medloop.workflow.lightbox import Shown
+from medloop.workflow.patches import seen_likely
+from medloop.workflow.scene import Looked
+
+log = logging.getLogger(__name__)
 
 _MOST_MARKS: Final = 2000
 _SIDE: Final = 65_535
@@ -104,14 +109,32 @@ def _add_refine(routes: APIRouter, context: Context, refiner: Refiner) -> None:
         started = time.perf_counter()
         reading = own_reading(context, who, number)
         context.trail.saw(who.name, reading.study, "drew on")
-        shown = desk.shown(desk.look_up(reading.job))
+        looked = desk.look_up(reading.job)
+        shown = desk.shown(looked)
         image, spacing = _pixels(shown)
         asked = Asked(tuple(marking.inside), tuple(marking.outside), marking.reach)
         box = marking.box or box_of(asked, spacing, image.shape)
         size = require_box(box, image.shape)
         before = unpack(marking.mask, size) if marking.mask else np.zeros(size, np.bool_)
-        mask = refined(image, spacing, asked, (box, before), refiner=refiner)
+        likely = _likely(context, looked, (shown, image.shape), (marking.segment, box))
+        mask = refined(image, spacing, asked, (box, before), likely=likely, refiner=refiner)
         return Drawn(box=box, mask=pack(mask), seconds=_since(started))
+
+
+def _likely(
+    context: Context,
+    looked: Looked,
+    image: tuple[Shown, tuple[int, int, int]],
+    asked: tuple[int, Box],
+) -> Float32[ndarray, "z y x"] | None:
+    """Return how likely a network saw a segment in a box; a damaged file is as none."""
+    folder = context.store.results_folder / looked.kept.folder
+    (shown, size), (segment, box) = image, asked
+    try:
+        return seen_likely(folder, segment, shown.grid, size, box)
+    except InputError as damage:
+        log.error("job %s is refined without: %s", looked.job.id, damage)  # noqa: TRY400
+        return None
 
 
 def _pixels(shown: Shown) -> tuple[Shaped[ndarray, "z y x"], tuple[float, float, float]]:

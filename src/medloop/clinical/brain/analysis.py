@@ -29,11 +29,18 @@ from medloop.clinical.brain.volumes import Measured, measure, measure_parts
 from medloop.core.errors import InputError, UnsuitableError
 from medloop.core.finding import Assessment, Finding, Measurement, Provenance, Result, Weights
 from medloop.core.geometry import Grid
-from medloop.core.image import LabelMap
+from medloop.core.image import LabelMap, Patch
 from medloop.core.study import Case, Selection, Study
 from medloop.imaging.shape import shape_of
 from medloop.models.predict import Predictor, answered
-from medloop.models.segment import Prepared, labels_of, on_image, prepare, probabilities
+from medloop.models.segment import (
+    Prepared,
+    labels_of,
+    likely_patches,
+    on_image,
+    prepare,
+    probabilities,
+)
 from medloop.models.segmentation_plan import VOLUMES, SegmentationPlan
 
 # A hippocampus lies about 25 mm from the midline, and a scanner's x = 0 near it.
@@ -104,6 +111,7 @@ class HippocampusAnalysis:
             findings=_findings(whole, parts),
             assessments=_assess(whole, parts, stated, seen),
             labels=LabelMap(labels, SEGMENTS, grid),
+            likely=_likely(answer, prepared, plan),
             warnings=(
                 *side_doubt(stated, seen),
                 *doubts(whole, parts, shape_of(labels > 0, grid)),
@@ -170,6 +178,14 @@ def _on_volume(
     table = np.array([0, *(own[n] for n in sorted(own))], np.uint8)
     maps = {label: on_image(answer[n], prepared) for n, label in own.items()}
     return table[labels_of(answer, prepared)], dict(sorted(maps.items()))
+
+
+def _likely(
+    answer: Float32[ndarray, "n z y x"], prepared: Prepared, plan: SegmentationPlan
+) -> Mapping[int, Patch]:
+    """Probability of each part by its label, on the network's voxels."""
+    rows = {LABELS[name.lower()]: n for n, name in enumerate(plan.classes, start=1)}
+    return likely_patches(answer, prepared, dict(sorted(rows.items())))
 
 
 def _findings(whole: Measured, parts: Mapping[int, Measured]) -> tuple[Finding, ...]:

@@ -28,7 +28,7 @@ from medloop.core.structure import RoiKind, Structure
 from medloop.core.study import Case, Selection, Study
 from medloop.imaging.hounsfield import check_hu
 from medloop.models.predict import Predictor, answered
-from medloop.models.segment import prepare
+from medloop.models.segment import likely_patches, prepare
 from medloop.models.segmentation_plan import VOLUMES, SegmentationPlan
 
 LEAST_FOUND: Final = 2  # organs; fewer are chance findings somewhere else
@@ -85,6 +85,7 @@ class HeadNeckAnalysis:
                 f"{len(found)} of {len(ORGANS)} organs at risk found: no CT of head and neck"
             )
         reasons, notices = doubts(found, load_atlas())
+        rows = {ORGANS[name].label: answers.rows[name] for name in found}
         series = case.selection.series[0]
         drawn = {} if is_unframed(series) else found
         return Result(
@@ -92,6 +93,7 @@ class HeadNeckAnalysis:
             findings=tuple(_finding(name, each) for name, each in found.items()),
             assessments=_assess(found, reasons),
             labels=labels,
+            likely=likely_patches(answers.array, prepared, rows),
             structures=tuple(_structure(name, each) for name, each in drawn.items()),
             warnings=(
                 *remarks(series, check_hu(volume)),

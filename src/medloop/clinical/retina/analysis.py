@@ -1,7 +1,7 @@
 """The retina analysis: from one photograph to a graded, explained result. Pure."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from numpy import ndarray
 
 import medloop
 from medloop.clinical.answer import provenance_of, require_finite
+from medloop.clinical.retina.codes import LABELS
 from medloop.clinical.retina.findings import (
     Lesion,
     Limit,
@@ -31,10 +32,11 @@ from medloop.clinical.retina.scales import (
 )
 from medloop.core.errors import UnsuitableError
 from medloop.core.finding import Assessment, Provenance, Result, Weights
-from medloop.core.image import HeatMap, Picture
+from medloop.core.image import HeatMap, Patch, Picture
 from medloop.core.study import Case, Content, Selection, Study
 from medloop.imaging.fundus import Field, find_field
 from medloop.imaging.landmarks import Landmarks, find_landmarks
+from medloop.imaging.likely import leveled, likely_patch
 from medloop.imaging.quality import judge_quality
 from medloop.imaging.suitability import (
     measure_traits,
@@ -174,6 +176,7 @@ class RetinaAnalysis:
             assessments=assessments,
             labels=labels,
             heat_maps=(heat_map,),
+            likely=_likely(outlined, limits),
             warnings=warnings,
             timings_s={
                 "prepare": prepared - started,
@@ -261,6 +264,19 @@ def _shares(probabilities: Iterable[float]) -> tuple[float, ...]:
 
 def _place(center_px: tuple[float, float]) -> tuple[float, ...]:
     return round(center_px[0], 2), round(center_px[1], 2)
+
+
+def _likely(outlined: Outlined, limits: Mapping[str, Limit]) -> Mapping[int, Patch]:
+    """Probability of each kind by its label, as fine as the network sees it.
+
+    Scaled so that the level at which lesions of a kind are outlined is 0.5.
+    """
+    kept = {
+        LABELS[name]: likely_patch(leveled(outlined.as_seen(name), limits[name].threshold))
+        for name in outlined.plan.classes
+        if name in LABELS
+    }
+    return {label: patch for label, patch in sorted(kept.items()) if patch is not None}
 
 
 def _heat_map(grading: Grading) -> HeatMap:
