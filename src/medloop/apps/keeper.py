@@ -1,5 +1,7 @@
 """The process of a node that indexes, settles, sends, pulls and looks after what is kept."""
 
+import hashlib
+import os
 import socket
 import threading
 import time
@@ -14,7 +16,7 @@ from medloop.apps.bootstrap import choose_analyses
 from medloop.apps.destinations import build_destinations
 from medloop.apps.duties import Duty, keep_at
 from medloop.apps.opening import opened
-from medloop.apps.settings import Settings
+from medloop.apps.settings import Settings, read_settings_file
 from medloop.apps.site import Site
 from medloop.apps.sources import archive_of, listed_of, rules_of
 from medloop.apps.syslog import forward
@@ -55,12 +57,13 @@ def keep(settings: Settings, site: Site) -> None:
     ServiceError
         If the store cannot be opened.
     """
+    name = keeper_name(settings)
     with opened(settings, site) as (store, spool, reception):
         duties = (
             *_of_arrival(spool, reception, settings),
             _of_metadata(store),
-            _of_signing(store, site),
-            *_of_delivery(store, site),
+            _of_signing(store, site, name),
+            *_of_delivery(store, site, name),
             *_of_folders(reception, site),
             *_of_pulling(reception, site),
             *_of_listing(reception, settings, site),
@@ -71,6 +74,13 @@ def keep(settings: Settings, site: Site) -> None:
             keep_at(duties, stop)
         finally:
             stop.set()
+
+
+def keeper_name(settings: Settings) -> str:
+    """Name the keeper of a node: the same after a restart, another for each node of a host."""
+    file, _ = read_settings_file(os.environ)
+    place = f"{settings.home.absolute()}\n{file.absolute()}"
+    return f"{socket.gethostname()}-keeper-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
 def _of_arrival(spool: "Spool", reception: "Reception", settings: Settings) -> tuple[Duty, ...]:
@@ -100,17 +110,16 @@ def _of_metadata(store: "Store") -> Duty:
     return Duty("metadata", describe, _FOLDER_S)
 
 
-def _of_signing(store: "Store", site: Site) -> Duty:
+def _of_signing(store: "Store", site: Site, name: str) -> Duty:
     wanted = {each.name: each.analyses for each in site.destinations}
-    press = Press(archive_of(store, site), _now, wanted, f"{socket.gethostname()}-keeper")
+    press = Press(archive_of(store, site), _now, wanted, name)
     return Duty("signed reports", lambda: issue_due(store, press), _ISSUE_S)
 
 
-def _of_delivery(store: "Store", site: Site) -> tuple[Duty, ...]:
+def _of_delivery(store: "Store", site: Site, worker: str) -> tuple[Duty, ...]:
     destinations = build_destinations(site, store.root)
     known = tuple(destinations)
     tries = tries_within(timedelta(days=site.jobs.send_days))
-    worker = f"{socket.gethostname()}-keeper"
 
     def to(name: str) -> Callable[[], int]:
         one = {name: destinations[name]}
@@ -119,6 +128,8 @@ def _of_delivery(store: "Store", site: Site) -> tuple[Duty, ...]:
     def offer() -> None:
         Offers(store.database).note(worker, known, now=_now())
 
+    # What an earlier medloop noted for all nodes of this host, each of which notes its own now.
+    Offers(store.database).note(f"{socket.gethostname()}-keeper", (), now=_now())
     offer()
     duties = [Duty(f"deliveries to {name}", to(name), _DELIVER_S) for name in known]
     if not known:

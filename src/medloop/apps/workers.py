@@ -66,12 +66,14 @@ class Working:
 def work(settings: Settings, *, once: bool, working: Working | None = None) -> Exit:
     """Do the jobs of the store as they come, or with `once` until none is due.
 
+    Each job is done with the versions of the bundles that are in use when it begins.
+
     Raises
     ------
     ServiceError
         With `once`, if the database cannot be reached or there is no room for results.
     """
-    from medloop.apps.bootstrap import choose_analyses
+    from medloop.apps.current import Current
     from medloop.workflow.heartbeat import Pulse
     from medloop.workflow.lightbox import lightbox_of
     from medloop.workflow.products import Makers, write_products
@@ -82,7 +84,8 @@ def work(settings: Settings, *, once: bool, working: Working | None = None) -> E
     working = working or Working()
     if working.life:
         stop_with_supervisor()
-    analyses = choose_analyses((), settings)
+    current = Current(settings)
+    analyses = current.analyses()
     makers = Makers.real()
     pulse = working.pulse or Pulse()
     if working.life:
@@ -103,7 +106,7 @@ def work(settings: Settings, *, once: bool, working: Working | None = None) -> E
             destinations=working.destinations,
             pulse=pulse,
         )
-        handled = run_jobs(store, analyses, bench, once=once)
+        handled = run_jobs(store, analyses, bench, once=once, renewed=current.analyses)
         say(f"{handled} handled; {_told(store)}")
         say(str(store.results_folder))
     return Exit.DONE

@@ -125,10 +125,18 @@ def answer(analysis: Analysis, case: Case, read_s: float) -> Result:
     )
 
 
-def work(store: "Store", analyses: Sequence[Analysis], bench: Bench, *, once: bool) -> int:
+def work(
+    store: "Store",
+    analyses: Sequence[Analysis],
+    bench: Bench,
+    *,
+    once: bool,
+    renewed: Callable[[], Sequence[Analysis]] | None = None,
+) -> int:
     """Run the jobs that wait for these analyses; `once`: until none is due.
 
     Returns how many were handled. While the database is away, or the disk is full, jobs wait.
+    Before each job `renewed` is asked for the same analyses, as they are to run by now.
 
     Raises
     ------
@@ -143,6 +151,8 @@ def work(store: "Store", analyses: Sequence[Analysis], bench: Bench, *, once: bo
         trouble = ""
         try:
             _require_room(store, bench)
+            if renewed is not None and store.jobs.has_due(now=bench.now()):
+                by_name |= {each.name: each for each in renewed()}
             job = _next(store, bench, tuple(by_name))
             if job is not None:
                 _handle(store, by_name[job.analysis], bench, job)

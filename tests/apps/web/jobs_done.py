@@ -45,9 +45,18 @@ PLAIN = Makers(
 
 def a_ball(grid: Grid, center_mm: Sequence[float], diameter_mm: float) -> np.ndarray:
     """Voxels of a ball, as bool (k, j, i)."""
-    places = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), -1)
+    radius_mm = diameter_mm / 2
+    reach = radius_mm * np.linalg.norm(np.linalg.inv(grid.affine[:3, :3]), axis=1)
+    middle = grid.to_index(np.array(center_mm, float))
+    low = np.clip(np.floor(middle - reach).astype(int), 0, grid.shape)
+    high = np.clip(np.ceil(middle + reach).astype(int) + 1, low, grid.shape)
+    near = (np.arange(a, b) for a, b in zip(low, high, strict=True))
+    places = np.stack(np.meshgrid(*near, indexing="ij"), -1)
     away = grid.to_world(places.astype(float)) - np.array(center_mm)
-    return (away**2).sum(-1) <= (diameter_mm / 2) ** 2
+    ball = np.zeros(grid.shape, bool)
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    ball[box] = (away**2).sum(-1) <= radius_mm**2
+    return ball
 
 
 def a_ct(  # noqa: PLR0913 - what a test draws

@@ -55,9 +55,9 @@ TEXTS: Final[Book] = {
     "models.promote_this": ("Use version {version} ({id})", "启用版本 {version}（{id}）"),
     "models.rollback": ("Back to the version before", "回退到上一版本"),
     "models.restart": (
-        "A change is for what starts from now on: workers that run keep the version they "
-        "opened until they are started again.",
-        "更改对此后启动的进程生效；正在运行的工作进程在重新启动前仍使用原版本。",
+        "Workers that run take a change up before their next job; each result names the "
+        "version that it is by.",
+        "正在运行的工作进程在下一个任务前启用更改；每个结果均注明所用版本。",
     ),
     "models.log": ("Who chose what", "变更记录"),
     "models.at": ("When", "时间"),
