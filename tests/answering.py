@@ -47,6 +47,9 @@ def answering(
             self.end_headers()
             self.wfile.write(said)
 
+        def do_PUT(self):
+            self.do_POST()
+
         def log_message(self, *_):
             pass
 

@@ -3,13 +3,14 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 pytest.importorskip("hl7", reason="hl7 is not installed")
 pytest.importorskip("httpx", reason="httpx is not installed")
 pytest.importorskip("fhir.resources", reason="fhir.resources is not installed")
-from medloop.apps.notify.fhir import Release, report_of
+from medloop.apps.notify.fhir import FhirServer, Release, report_of
 from medloop.apps.notify.oru import Envelope, message_of
 from medloop.apps.notify.webhook import Webhook
 from medloop.core.attestation import Attestation, Meaning
@@ -25,13 +26,13 @@ MEANINGS = (
 )
 
 
-def signed_folder(folder, meaning, *, name=""):
+def signed_folder(folder, meaning, *, name="", version=2):
     """The result of all tests, signed."""
     products = a_result_folder(folder)
     file = products / "result.json"
     result = from_record(from_json(file.read_text("utf-8"))).result
     signed = Attestation(
-        1, 2, meaning, "dr.li", AT, "en", "ab" * 32, "One nodule.", "Former smoker."
+        1, version, meaning, "dr.li", AT, "en", "ab" * 32, "One nodule.", "Former smoker."
     )
     signed = replace(signed, name=name)
     made = replace(result.provenance, attested=signed)
@@ -100,3 +101,58 @@ def test_who_signed_is_named_as_a_person(tmp_path, name, in_hl7, in_fhir):
     assert request[32] == in_hl7
     report = json.loads(report_of(STUDY, products, Release.R4))
     assert report["resultsInterpreter"] == [{"display": in_fhir}]
+
+
+class Holding:
+    """A FHIR server that holds what it gets by its identifiers, as R4 says it must."""
+
+    def __init__(self):
+        self.held = []
+
+    def __call__(self, request):
+        said = json.loads(request.body)
+        names = {(each["system"], each["value"]) for each in said["identifier"]}
+        asked = request.headers.get("if-none-exist") or urlsplit(request.path).query
+        name = tuple(unquote(asked).removeprefix("identifier=").split("|"))
+        assert name in names, "a report is asked for by what it calls itself"
+        found = [n for n, (known, _) in enumerate(self.held) if name in known]
+        if found and request.method == "PUT":
+            self.held[found[0]] = (names, said)
+        elif not found:
+            self.held.append((names, said))
+        return (200 if found else 201, "application/fhir+json", b"{}")
+
+    @property
+    def states(self):
+        return [said["status"] for _, said in self.held]
+
+
+def test_versions_of_a_report_are_one_resource_on_a_fhir_server(tmp_path):
+    holding, seen = Holding(), []
+    with answering(holding) as server:
+        ehr = FhirServer("ehr", server.url, timeout_s=10.0)
+        own = a_result_folder(tmp_path)
+        ehr.send(STUDY, own.rename(own.with_name("lung-5")))
+        for number, (meaning, _, _) in enumerate(MEANINGS, start=1):
+            made = signed_folder(tmp_path, meaning, version=number)
+            made = made.rename(made.with_name(f"lung-5-reading1-v{number}"))
+            for _ in range(2):  # a delivery may come twice
+                ehr.send(STUDY, made)
+            seen.append(holding.states)
+    model = "preliminary"  # what the analysis said stays as it was
+    assert seen == [[model, "preliminary"], [model, "final"], [model, "appended"]]
+    last = holding.held[1][1]
+    assert {each["value"] for each in last["identifier"]} == {
+        f"{STUDY.uid}/lung-5-reading1",
+        f"{STUDY.uid}/lung-5-reading1-v3",
+    }
+
+
+def test_reports_of_two_readers_are_two_resources(tmp_path):
+    holding = Holding()
+    with answering(holding) as server:
+        for reading in (1, 2):
+            made = signed_folder(tmp_path, Meaning.FINAL, version=1)
+            made = made.rename(made.with_name(f"lung-5-reading{reading}-v1"))
+            FhirServer("ehr", server.url, timeout_s=10.0).send(STUDY, made)
+    assert holding.states == ["final", "final"]

@@ -2,12 +2,13 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from medloop.apps.notify.observed import Observed, about_finding, about_study, read_result
 from medloop.core.attestation import Attestation, Meaning
@@ -16,8 +17,11 @@ from medloop.core.errors import InputError, ServiceError
 from medloop.core.finding import Provenance
 from medloop.core.study import Study
 from medloop.dicom.codes import PRIVATE
-from medloop.dicom.web.post import post
+from medloop.dicom.web.post import post, put
 from medloop.dicom.web.source import Access
+
+if TYPE_CHECKING:
+    from httpx import Response
 
 Plain = dict[str, object]
 
@@ -30,6 +34,7 @@ _SYSTEMS: Final = {
     PRIVATE: "urn:medloop:codes",
 }
 RESULTS: Final = "urn:medloop:results"  # the system of our reports' identifiers
+VERSIONS: Final = "urn:medloop:versions"  # and of versions of what was signed
 _IMAGING: Final = Code("LN", "18748-4", "Diagnostic imaging study")
 _RADIOLOGY: Final = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "RAD"}]
@@ -70,7 +75,10 @@ class FhirServer:
     timeout_s: float = 30.0
 
     def send(self, study: Study, products: Path) -> None:
-        """Create the report of one result, unless the server has it (conditional create).
+        """Create the report of a result, or bring that of a reading up to its last version.
+
+        By conditional create and conditional update (FHIR R4 and R5, RESTful API): a server
+        holds one report of each result, and one of each reading that was signed.
 
         Raises
         ------
@@ -86,23 +94,31 @@ class FhirServer:
             identifiers=self.identifiers,
             has_report=self.has_report,
         )
-        named = json.loads(said)["identifier"][0]["value"]
-        answer = post(
-            f"{self.url.rstrip('/')}/DiagnosticReport",
-            said.encode(),
-            {
-                "Content-Type": _TYPE,
-                "Accept": _TYPE,
-                "If-None-Exist": f"identifier={RESULTS}|{named}",
-            },
-            access=self.access,
-            timeout_s=self.timeout_s,
-            name=self.name,
-        )
+        answer = self._sent(json.loads(said)["identifier"], said.encode())
         if answer.status_code in (401, 403):
             raise ServiceError(f"{self.name} refuses us (HTTP {answer.status_code})")
         if not answer.is_success:
             raise ServiceError(f"{self.name} fails (HTTP {answer.status_code})")
+
+    def _sent(self, identifiers: Sequence[Mapping[str, str]], said: bytes) -> "Response":
+        """Send a report; with an identifier of its version, too, it replaces the one before."""
+        address = f"{self.url.rstrip('/')}/DiagnosticReport"
+        named = f"{RESULTS}|{identifiers[0]['value']}"
+        headers = {"Content-Type": _TYPE, "Accept": _TYPE}
+        is_version = len(identifiers) > 1
+        if is_version:
+            address += f"?identifier={quote(named, safe='')}"
+        else:
+            headers["If-None-Exist"] = f"identifier={named}"
+        send = put if is_version else post
+        return send(
+            address,
+            said,
+            headers,
+            access=self.access,
+            timeout_s=self.timeout_s,
+            name=self.name,
+        )
 
 
 def report_of(
@@ -138,7 +154,7 @@ def report_of(
     ]
     analyzed = Code(PRIVATE, made.analysis.upper()[:16], f"medloop {made.analysis}")
     said: Plain = {
-        "identifier": [{"system": RESULTS, "value": f"{study.uid}/{products.name}"}],
+        "identifier": _identifiers(study, products, signed),
         "status": state,
         "category": [_RADIOLOGY],
         "code": {"coding": [_coding(_IMAGING), _coding(analyzed)]},
@@ -157,6 +173,17 @@ def report_of(
         return _model(release, {key: value for key, value in said.items() if value})
     except (ValidationError, ValueError) as error:  # what it quotes is the patient's
         raise InputError(f"the result is no FHIR {release} DiagnosticReport") from error
+
+
+def _identifiers(
+    study: Study, products: Path, signed: Attestation | None
+) -> list[dict[str, str]]:
+    """Name a result; of what was signed the reading, then the version."""
+    whole = f"{study.uid}/{products.name}"
+    if signed is None:
+        return [{"system": RESULTS, "value": whole}]
+    reading = whole.removesuffix(f"-v{signed.version}")
+    return [{"system": RESULTS, "value": reading}, {"system": VERSIONS, "value": whole}]
 
 
 def _interpreter(signed: Attestation) -> Plain:

@@ -34,6 +34,20 @@ def post(
         return client.post(url, content=body, headers={**headers, **_token(access)})
 
 
+def put(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    access: Access,
+    timeout_s: float,
+    name: str,
+) -> httpx.Response:
+    """PUT a body, otherwise as `post`."""
+    with _reaching(name, access, timeout_s) as client:
+        return client.put(url, content=body, headers={**headers, **_token(access)})
+
+
 def ask(url: str, *, access: Access, timeout_s: float, name: str) -> int:
     """GET an address and return the status of any answer, unread; raises as `post`."""
     with (
