@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -15,9 +16,12 @@ from medloop.apps.promotion import Switched, promoted, rolled_back
 from medloop.apps.settings import Settings
 from medloop.apps.versions import Version, before, history, names, versions_of
 from medloop.apps.web.administration import Manager, Reader, back, show
+from medloop.apps.web.cards import figure_name, told
 from medloop.apps.web.context import Context
+from medloop.apps.web.pages import language_of
 from medloop.apps.web.plots import interval
 from medloop.apps.web.remembered import Remembered
+from medloop.clinical.report.language import Language
 from medloop.core.errors import InputError
 from medloop.models.bundle import Bundle, load_bundle
 from medloop.models.classification_plan import ClassificationPlan
@@ -94,7 +98,13 @@ def _add_pages(
     @routes.get("/models")
     def models(request: Request, _who: Reader) -> Response:
         """List the models and the version of each that is in use."""
-        return show(request, "models", models=known(), precision=settings.precision)
+        return show(
+            request,
+            "models",
+            models=known(),
+            precision=settings.precision,
+            **_words(language_of(request)),
+        )
 
     @routes.get("/models/{name}")
     def model(request: Request, _who: Reader, name: str) -> Response:
@@ -107,6 +117,7 @@ def _add_pages(
             about="models",
             model=found,
             card=bundle.card if bundle else {},
+            **_words(language_of(request)),
             points=operating_points(bundle) if bundle else (),
             measured=measured_of(name, settings),
             precision=settings.precision,
@@ -160,6 +171,14 @@ def operating_points(bundle: Bundle) -> tuple[tuple[str, float], ...]:
     if isinstance(plan, ClassificationPlan):
         return ()
     return ()
+
+
+def _words(language: Language) -> Mapping[str, object]:
+    """Return what templates of models need to say cards in a language."""
+    return {
+        "told": partial(told, language=language),
+        "figure": partial(figure_name, language=language),
+    }
 
 
 def _find(known: Sequence[Model], name: str) -> Model:
