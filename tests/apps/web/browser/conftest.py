@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.apps.web.browser.axe import axe_source
 from tests.apps.web.browser.room import PASSWORD, Room, a_reading_room, serving
 from tests.apps.web.nodes import node_of
 
+FAILURES = Path(__file__).parents[4] / "build" / "failures"
 # Drawn by the processor: the test machine has no graphics card.
 OPTIONS = [
     "--no-sandbox",
@@ -37,22 +39,48 @@ def chromium():
 
 
 @pytest.fixture
-def page(chromium):
-    """A page of a browser that nobody used before; `page.faults` lists what went wrong."""
-    opened = chromium.new_context(viewport={"width": 1400, "height": 900})
-    made = opened.new_page()
-    made.faults = []
-    made.on("pageerror", lambda error: made.faults.append(str(error)))
-    made.on(
-        "console",
-        lambda said: (
-            said.type == "error"
-            and "status of 4" not in said.text
-            and made.faults.append(said.text)
-        ),
-    )
-    yield made
-    opened.close()
+def another_page(chromium):
+    """Open a browser that nobody used before; `page.faults` lists what went wrong."""
+    opened = []
+
+    def make():
+        context = chromium.new_context(viewport={"width": 1400, "height": 900})
+        opened.append(context)
+        made = context.new_page()
+        made.faults = []
+        made.on("pageerror", lambda error: made.faults.append(str(error)))
+        made.on(
+            "console",
+            lambda said: (
+                said.type == "error"
+                and "status of 4" not in said.text
+                and made.faults.append(said.text)
+            ),
+        )
+        return made
+
+    yield make
+    for context in opened:
+        context.close()
+
+
+@pytest.fixture
+def page(another_page):
+    """A page of a browser that nobody used before."""
+    return another_page()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep pictures of the pages that a test which failed had open."""
+    report = yield
+    browser = getattr(item, "funcargs", {}).get("chromium")
+    if report.when == "call" and report.failed and browser is not None:
+        FAILURES.mkdir(parents=True, exist_ok=True)
+        pages = [page for context in browser.contexts for page in context.pages]
+        for number, page in enumerate(pages):
+            page.screenshot(path=FAILURES / f"{item.name}-{number}.png", timeout=10_000)
+    return report
 
 
 @pytest.fixture(scope="session")

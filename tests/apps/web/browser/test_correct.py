@@ -23,6 +23,7 @@ from medloop.workflow.reception import Reception
 from medloop.workflow.reviewing import current_labels, review_of
 from tests.apps.web.browser import correcting
 from tests.apps.web.browser.correcting import Hand, shot
+from tests.apps.web.browser.opened import PAGE
 from tests.apps.web.browser.room import BALLS, Room, a_reading_room, serving
 from tests.apps.web.jobs_done import a_ball
 from tests.apps.web.nodes import node_of
@@ -272,9 +273,6 @@ def test_a_page_that_is_behind_says_so_and_loses_nothing(hand, program, grid, pa
     assert page.faults == []
 
 
-PAGE = "import(document.querySelector('script[src*=\"read/main.js\"]').src)"
-
-
 def test_the_reading_page_paints_the_voxel_that_is_pointed_at(room, page, store):
     page.context.add_cookies([room.session(Role.ADMINISTRATOR)])
     page.goto(room.address("/read/{ct}?lang=zh&theme=dark"))
@@ -290,7 +288,7 @@ def test_the_reading_page_paints_the_voxel_that_is_pointed_at(room, page, store)
     canvas.click(position={"x": at[0], "y": at[1]})
     index, changed = page.evaluate(
         f"""async (at) => {{
-          const {{ page }} = await {PAGE};
+          const page = {PAGE};
           const pane = page.view.panes[0];
           const index = pane.indexAt(at).map(Math.round);
           const [nx, ny] = page.view.size;
@@ -347,10 +345,10 @@ def test_a_photograph_is_painted_pixel_by_pixel(room, page, store):
     with page.expect_response("**/refine"):
         page.mouse.click(middle[0] - 0.15 * box["height"], middle[1])
     page.locator(".correct-state[data-state=saved]").wait_for(timeout=15_000)
-    page.wait_for_function(f"async () => (await {PAGE}).page.correct.saving.isSaved")
+    page.wait_for_function(f"async () => {PAGE}.correct.saving.isSaved")
     encoded, size = page.evaluate(
         f"""async () => {{
-          const {{ mask, size }} = (await {PAGE}).page.view;
+          const {{ mask, size }} = {PAGE}.view;
           let text = "";
           for (const each of mask.data) text += String.fromCharCode(each);
           return [btoa(text), size];
@@ -364,9 +362,7 @@ def test_a_photograph_is_painted_pixel_by_pixel(room, page, store):
     assert_array_equal(kept.array, shown)
     page.reload()
     page.locator("#reading[data-ready=all]").wait_for()
-    same = (
-        f"async (n) => (await {PAGE}).page.view.mask.data.reduce((sum, v) => sum + v, 0) === n"
-    )
+    same = f"async (n) => {PAGE}.view.mask.data.reduce((sum, v) => sum + v, 0) === n"
     assert page.evaluate(same, int(kept.array.sum(dtype=int)))
     assert page.faults == []
 
@@ -400,7 +396,7 @@ def test_what_is_not_saved_is_not_handed_in_and_an_edit_that_failed_does_not_sho
     page.locator("#reading[data-ready=all]").wait_for()
     page.evaluate(
         f"""async () => {{
-          const {{ session }} = (await {PAGE}).page.correct;
+          const {{ session }} = {PAGE}.correct;
           const main = document.querySelector('script[src*="read/main.js"]').src;
           const where = main.replace("read/main.js", "apart/handin.js");
           const {{ mountHandIn }} = await import(where);
