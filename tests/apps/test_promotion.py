@@ -64,6 +64,13 @@ def test_promoting_and_rolling_back_walk_the_same_path(site, tmp_path):
         promotion.rollback(NAME, site)
 
 
+@pytest.mark.parametrize("act", [promotion.rollback, promotion.promote])
+def test_a_name_that_nobody_has_is_told_those_there_are(site, tmp_path, act):
+    three(site, tmp_path)
+    with pytest.raises(UsageError, match=f"no bundle is called 'skin'; there are: .*{NAME}"):
+        act("skin@1.0" if act is promotion.promote else "skin", site)
+
+
 def test_promoting_again_after_a_rollback_forgets_what_was_rolled_back(site, tmp_path):
     three(site, tmp_path)
     promotion.promote(f"{NAME}@2.0", site)

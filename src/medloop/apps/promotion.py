@@ -120,6 +120,7 @@ def rolled_back(name: str, settings: Settings, *, who: str = "") -> Switched:
     InputError
         If that version is damaged.
     """
+    _require_known(name, settings)
     key = before(name, settings)
     if not key:
         raise UsageError(f"{name}: no version was in use before the present one")
@@ -146,6 +147,7 @@ def _told(switched: Switched) -> Exit:
 
 
 def _chosen(name: str, which: str, settings: Settings) -> Version:
+    _require_known(name, settings)
     known = versions_of(name, settings)
     exact = [version for version in known if version.id == which]
     meant = exact or [version for version in known if _is_meant(version, which)]
@@ -154,6 +156,12 @@ def _chosen(name: str, which: str, settings: Settings) -> Version:
         how_many = "several versions" if meant else "no version"
         raise UsageError(f"{name}@{which} means {how_many}; there are: {there}")
     return meant[0]
+
+
+def _require_known(name: str, settings: Settings) -> None:
+    known = names(settings)
+    if name not in known:
+        raise UsageError(f"no bundle is called {name!r}; there are: {', '.join(known)}")
 
 
 def _is_meant(version: Version, which: str) -> bool:
