@@ -110,3 +110,14 @@ def test_a_change_that_was_rejected_is_there_again_when_its_side_is_taken():
     now, wanted = played(change, ("reject", "1")), played(change)
     (taken, _) = carried_out(now, to_say(now, wanted)).findings
     assert taken.state is FindingState.CHANGED
+
+
+def test_what_was_drawn_and_then_rejected_is_taken_in_that_order():
+    mask = ("mask", "", mask_to_plain("1" * 64, played().segments))
+    wanted = played(mask, ("reject", "1"))
+    for now in (played(), played(("reject", "1"))):
+        taken = carried_out(now, to_say(now, wanted))
+        assert taken.rejected_in["1"] == "1" * 64
+        assert to_say(taken, wanted) == ()
+    late = played(("reject", "1"), mask)
+    assert carried_out(played(), to_say(played(), late)).rejected_in["1"] is None

@@ -188,6 +188,19 @@ def test_without_a_name_the_user_stands_for_the_person(store, ct):
     assert "Organization" not in page
 
 
+def test_an_addendum_amends_only_if_what_was_final_says_otherwise_now(store, ct):
+    reading = read(store, ct, ("reject", "2", None), now=NOON)
+    said = []
+    for n, meaning in enumerate((Meaning.FINAL, Meaning.ADDENDUM, Meaning.ADDENDUM)):
+        if n == 2:
+            reading = read(store, ct, ("restore", "2", None), now=NOON)
+        version = signed(store, reading, meaning, now=LATER, addendum="More.")
+        issued(store, now=LATER)
+        record = (store.results_folder / version.folder / "result.json").read_text("utf-8")
+        said.append(from_record(from_json(record)).result.provenance.attested.amends)
+    assert said == [False, False, True]
+
+
 def test_each_version_refers_to_the_one_before(store, ct):
     reading = read(store, ct, ("reject", "2", None), now=NOON)
     reports = [dcmread(store.results_folder / ct.folder / "sr.dcm")]
@@ -265,6 +278,51 @@ def test_lesions_that_were_rejected_do_not_come_back_when_one_more_is_drawn(stor
     labels = whole.result.labels
     assert retina.LABELS["HE"] in labels.segments
     assert (labels.array[y : y + 3, x : x + 3] == retina.LABELS["HE"]).all()
+
+
+def a_lesion_beside(model, key):
+    """Draw one more lesion near that of a finding; returns the label map and its corner."""
+    array = model.labels.array.copy()
+    x, y = model.findings[int(key) - 1].center_px
+    free = np.argwhere(array == 0)
+    far = np.hypot(free[:, 0] - y, free[:, 1] - x)
+    row, column = free[np.argmin(np.where(far < 12, np.inf, far))]
+    array[row : row + 3, column : column + 3] = retina.LABELS["HE"]
+    return array, (row, column)
+
+
+@pytest.mark.parametrize("order", ["drawn first", "rejected first", "rejected between"])
+def test_what_is_drawn_and_rejected_follows_the_order_of_the_edits(store, eye, order):
+    revising = Revising(store, StoreArchive(store))
+    model = revising.whole(read(store, eye, now=NOON).id).model
+    kind = retina.CONCEPTS["HE"]
+    key = next(str(n) for n, f in enumerate(model.findings, start=1) if f.concept == kind)
+    site = model.findings[int(key) - 1].site
+    array, (y, x) = a_lesion_beside(model, key)
+    more = array.copy()
+    more[y + 6 : y + 9, x : x + 3] = retina.LABELS["HE"]
+    first, second = (
+        (
+            "mask",
+            "",
+            mask_to_plain(store.archive.put(masks.encode_flat(each)), model.labels.segments),
+        )
+        for each in (array, more)
+    )
+    reject = ("reject", key, None)
+    steps, left = {
+        "drawn first": ([first, reject], 0),
+        "rejected first": ([reject, first], 1),
+        "rejected between": ([first, reject, second], 1),
+    }[order]
+    reading = read(store, eye, *steps, now=NOON)
+    told, whole = revising.read(reading.id), revising.whole(reading.id)
+    assert told.result.findings == whole.result.findings
+    here = [f for f in whole.result.findings if (f.concept, f.site) == (kind, site)]
+    assert sum(each.measured(retina.COUNT) for each in here) == left
+    shown = whole.result.labels
+    drawn = shown.array[y : y + 3, x : x + 3] if shown is not None else np.zeros(1)
+    assert bool((drawn == retina.LABELS["HE"]).all()) is (order == "rejected first")
 
 
 def test_a_nodule_that_got_another_number_is_still_said_to_be_drawn(store, ct):

@@ -55,6 +55,7 @@ def to_say(now: Draft, wanted: Draft) -> tuple[Step, ...]:
         *_findings(now, wanted),
         *_grades(now, wanted),
         *to_show(now, wanted),
+        *_rejected_since(now, wanted),
         *_text(now, wanted),
     )
 
@@ -136,6 +137,22 @@ def to_show(now: Draft, wanted: Draft) -> tuple[Step, ...]:
     if (now.mask, dict(now.segments)) == (wanted.mask, dict(wanted.segments)):
         return ()
     return (Step(Action.MASK, "", mask_to_plain(wanted.mask, wanted.segments)),)
+
+
+def _rejected_since(now: Draft, wanted: Draft) -> Iterator[Step]:
+    """Reject again what `wanted` rejected after it drew: it goes with all that was drawn."""
+    if wanted.mask is None:
+        return
+    same = {each.key for each in now.findings if each.state is FindingState.REJECTED}
+    for each in wanted.findings:
+        is_late = _is_late(wanted, each, wanted.mask)
+        if is_late and not (each.key in same and now.rejected_in.get(each.key) == wanted.mask):
+            yield Step(Action.REJECT, each.key)
+
+
+def _is_late(draft: Draft, found: Drafted, mask: str) -> bool:
+    is_rejected = found.state is FindingState.REJECTED
+    return is_rejected and draft.rejected_in.get(found.key) == mask
 
 
 def _is_alike(now: Draft, wanted: Draft, label: int) -> bool:

@@ -4,7 +4,7 @@ A draft is a function of the record and the list of edits; nothing else is kept 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -73,7 +73,8 @@ class Draft:
     `mask` is the SHA-256 of the reader's label map, None while the model's stands; `segments`
     are what its labels stand for. `conclusion` is None while the generated text stands.
     `assessed` names the assessments that the reader has set. `number` is the last edit's;
-    `seconds` and `clicks` are what all of them took.
+    `seconds` and `clicks` are what all of them took. `rejected_in` holds, for each finding that
+    is rejected, the label map that stood then: what was drawn later is none of it.
     """
 
     findings: tuple[Drafted, ...]
@@ -83,6 +84,7 @@ class Draft:
     conclusion: str | None = None
     assessed: frozenset[str] = frozenset()
     removed: tuple[Drafted, ...] = ()
+    rejected_in: Mapping[str, str | None] = field(default_factory=dict)
     added: int = 0
     number: int = 0
     seconds: float = 0.0
@@ -255,7 +257,10 @@ def _without(labels: LabelMap, numbers: set[int]) -> LabelMap:
     out = [number for number in numbers if number in labels.segments]
     if not out:
         return labels
-    array = np.where(np.isin(labels.array, out), 0, labels.array).astype(labels.array.dtype)
+    array = labels.array.copy()
+    for plane in array if array.ndim == 3 else array[None]:
+        if plane.any():  # most slices of most masks are empty
+            plane[np.isin(plane, out)] = 0
     left = {n: segment for n, segment in labels.segments.items() if n not in out}
     return LabelMap(array, left, labels.grid)
 
@@ -286,7 +291,9 @@ def _reject(draft: Draft, edit: Edit) -> Draft:
     found = draft.finding(edit.target)
     if found.state is FindingState.ADDED:
         raise InputError(f"finding {found.key} was added: remove it")
-    return _put(draft, replace(found, state=FindingState.REJECTED))
+    stood = {**draft.rejected_in, found.key: draft.mask}
+    rejected = replace(found, state=FindingState.REJECTED)
+    return _put(replace(draft, rejected_in=stood), rejected)
 
 
 def _change(draft: Draft, edit: Edit) -> Draft:

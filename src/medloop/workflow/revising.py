@@ -31,9 +31,10 @@ from medloop.workflow.reviewing import model_labels, model_segments
 from medloop.workflow.scene import Looked, look_up
 
 _REMEMBERED: Final = 64
+_ANY: Final = range(1, 65_536)  # labels
 _OF_PRINTING: Final = frozenset({"report_pdf_left_out"})
 _ABOUT_FINDINGS: Final = frozenset(Action) - {Action.CONCLUDE}
-_Key = tuple[int, str, tuple[Finding, ...]]
+_Key = tuple[int, str, tuple[Finding, ...], tuple[tuple[str, str | None], ...]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +137,7 @@ class Revising:
         drawn: frozenset[int] = frozenset()
         if draft.mask is not None:
             drawn = drawn_labels(now, before)
-            left = _left(result, draft, now, before)
+            left = self._left(result, draft, now, before)
             shown = _shown(result.labels, left, drawn)
             result = _measure(replace(result, labels=left), draft, drawn, shown)
         reviewed = reviewed_of(draft, drawn)
@@ -166,7 +167,7 @@ class Revising:
 
     def _measured(self, looked: Looked, draft: Draft, result: Result) -> _Measured:
         """Measure what the reader drew, or remember it: a large mask takes a second or two."""
-        key = (looked.job.id, draft.mask or "", result.findings)
+        key = (looked.job.id, draft.mask or "", result.findings, _stood(draft))
         with self._lock:
             if key in self._known:
                 return self._known[key]
@@ -174,7 +175,7 @@ class Revising:
             before = self._before(looked, grid, size)
             now = self._labels(draft, grid, size)
             drawn = drawn_labels(now, before)
-            left = _left(result, draft, now, before)
+            left = self._left(result, draft, now, before)
             made = _measure(replace(result, labels=left), draft, drawn, None)
             while len(self._known) >= _REMEMBERED:
                 self._known.pop(next(iter(self._known)))
@@ -199,6 +200,24 @@ class Revising:
             return shown.grid, (0, 0)
         width, height = shown.size_px
         return None, (height, width)
+
+    def _left(self, result: Result, draft: Draft, now: LabelMap, before: LabelMap) -> LabelMap:
+        """Leave out of what was drawn what the reader has rejected of a photograph's lesions.
+
+        Edits count in their order: what stood there when a finding was rejected goes with it,
+        what was drawn later stays.
+        """
+        left = now
+        if now.grid is not None:
+            return left
+        for key, mask in _stood(draft):
+            stood = before
+            if mask is not None:
+                data = self.store.archive.read(mask)
+                size = (now.array.shape[0], now.array.shape[1])
+                stood = LabelMap(masks.decode_flat(data, size, _ANY), draft.segments)
+            left = without_rejected(result, left, stood, [draft.finding(key).finding])
+        return left
 
     def _labels(self, draft: Draft, grid: Grid | None, size: tuple[int, int]) -> LabelMap:
         data = self.store.archive.read(draft.mask or "")
@@ -228,7 +247,7 @@ def _measure(
 ) -> Result:
     """Measure findings of drawn labels, but for those whose sizes the reader typed."""
     kept = [each for each in draft.findings if each.state.value != Verdict.REJECTED]
-    typed = {n for n, each in enumerate(kept) if _is_typed(each)}
+    typed = {n for n, each in enumerate(kept) if each.is_typed}
     measured = remeasured(result, drawn)
     if result.labels is None or result.labels.grid is None:  # lesions are counted anew
         return replace(measured, labels=shown)
@@ -239,10 +258,13 @@ def _measure(
     return replace(measured, findings=findings, labels=shown)
 
 
-def _left(result: Result, draft: Draft, now: LabelMap, before: LabelMap) -> LabelMap:
-    """Leave out of what was drawn what the reader has rejected of a photograph's lesions."""
-    rejected = (each.finding for each in draft.findings if each.state is FindingState.REJECTED)
-    return without_rejected(result, now, before, rejected)
+def _stood(draft: Draft) -> tuple[tuple[str, str | None], ...]:
+    """Say which label map stood when each finding was rejected that still is."""
+    return tuple(
+        (each.key, draft.rejected_in.get(each.key))
+        for each in draft.findings
+        if each.state is FindingState.REJECTED
+    )
 
 
 def _shown(
@@ -261,12 +283,6 @@ def _shown(
     known = {**corrected.segments, **left.segments}
     segments = {n: known[n] for n in sorted(corrected.segments.keys() | anew)}
     return LabelMap(array, segments, None)
-
-
-def _is_typed(drafted: Drafted) -> bool:
-    before = drafted.before.measurements if drafted.before else ()
-    is_theirs = drafted.state.value in (Verdict.CHANGED, Verdict.ADDED)
-    return is_theirs and drafted.finding.measurements not in ((), before)
 
 
 def _numbers(corrected: Result, ruled: Result) -> Mapping[int, int]:

@@ -159,4 +159,5 @@ def test_who_knows_what_the_others_say_sees_a_reading_that_is_read_only(room, pa
         late.get_by_text("cannot hand this reading in any more").wait_for()
         assert late.get_by_role("button", name="Hand in").count() == 0
         assert late.locator("[data-tool=brush]").is_disabled()
+        assert late.locator(".correct-small button").is_disabled()
         assert store.readings.get(own["id"]).number == 0

@@ -66,7 +66,7 @@ export class Masking extends EventTarget {
     });
     if (box) this.view.mask.changed(box);
     const { axis = null } = options;
-    if (axis !== null) {
+    if (box && axis !== null) {
       this.#stroke ??= { label: this.label, axis, slices: new Set() };
       this.#stroke.slices.add(to[axis]);
     }

@@ -62,17 +62,15 @@ export function showToolbar(host, { session, masking, tools, saving, view, choic
   const redo = button(t("correct.js.redo"), `${t("correct.js.redo_mask")} (Ctrl Y)`, () => masking.redo());
   const axis = () => (isFlat ? 2 : view.slice().axis);
   const least = el("input", { type: "number", min: 1, step: 1, value: "10", "aria-label": t("correct.js.least") });
+  const islands = button(t("correct.js.small"), t("correct.js.small_title"), () =>
+    masking.removeSmall(Number(least.value) || 1),
+  );
   const whole = [
     isFlat ? null : button(t("correct.js.between"), t("correct.js.between_title"), () => masking.fillBetween(axis())),
     button(t("correct.js.fill"), t("correct.js.fill_title"), () => masking.fillHoles(axis())),
     isFlat ? null : button(t("correct.js.fill_space"), t("correct.js.fill_space_title"), () => masking.fillHoles(null)),
     button(t("correct.js.largest"), t("correct.js.largest_title"), () => masking.keepLargest()),
-    el(
-      "span",
-      { class: "row correct-small" },
-      button(t("correct.js.small"), t("correct.js.small_title"), () => masking.removeSmall(Number(least.value) || 1)),
-      least,
-    ),
+    el("span", { class: "row correct-small" }, islands, least),
   ];
   const files = filesRow(session, saving, takeTheirs, isFlat);
   const state = el("p", { class: "correct-state", role: "status", "data-state": SAVED }, t("correct.js.state_saved"));
@@ -109,7 +107,7 @@ export function showToolbar(host, { session, masking, tools, saving, view, choic
     ranged.show(tools.range);
     undo.disabled = !masking.history.canUndo;
     redo.disabled = !masking.history.canRedo;
-    for (const each of [...hand, ...whole.filter(Boolean)]) each.disabled = !session.isOpen;
+    for (const each of [...hand, ...whole.filter(Boolean), islands, least]) each.disabled = !session.isOpen;
   };
 
   const openForm = () => {

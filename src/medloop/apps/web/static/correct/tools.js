@@ -135,34 +135,40 @@ export class Tools extends EventTarget {
     return {
       down: (event) => {
         const isOutside = this.marksOutside !== Boolean(event.altKey || event.button === 2);
-        this.#scribble = { isOutside, places: [indexOf(event)] };
+        this.#scribble = { isOutside, places: [indexOf(event)].filter((at) => this.#isInside(at)) };
         this.#showDots();
       },
       move: (event) => {
         const places = this.#scribble?.places;
         const at = indexOf(event);
-        if (!places || at.every((n, axis) => n === places.at(-1)[axis])) return;
+        if (!places || !this.#isInside(at)) return;
+        if (places.length && at.every((n, axis) => n === places.at(-1)[axis])) return;
         places.push(at);
         this.#showDots();
       },
       up: () => {
         const scribble = this.#scribble;
         this.#scribble = null;
-        if (!scribble) return;
+        if (!scribble?.places.length) return this.#showDots();
         const places = thinned(scribble.places);
         this.masking.mark(
           scribble.isOutside ? [] : places,
           scribble.isOutside ? places : [],
           this.reach,
         );
+        return undefined;
       },
     };
   }
+
+  #isInside(at) {
+    return at.every((n, axis) => n >= 0 && n < this.view.size[axis]);
+  }
 }
 
-/** The voxel of an event of the view. */
+/** The voxel of an event of the view; it may lie outside of the image, where nothing is drawn. */
 function indexOf(event) {
-  return (event.index ?? event).map(Math.round);
+  return (event.at ?? event.index ?? event).map(Math.round);
 }
 
 /** No more places than the server takes. */

@@ -58,14 +58,19 @@ export class Pane {
     return this.view.cross[this.plane.axis];
   }
 
-  /** The voxel (with fractions along the plane) under a place on the canvas. */
+  /** The voxel (with fractions along the plane) under a place on the canvas, or next to it. */
   indexAt(point) {
+    return this.view.within(this.placeAt(point));
+  }
+
+  /** Where a place on the canvas is, in voxels; it may lie outside of the image. */
+  placeAt(point) {
     const [column, row] = this.frame.toPicture(point);
     const { size } = this.view;
     const { u, v, axis } = this.plane;
     const index = [0, 0, 0];
-    index[u] = Math.max(0, Math.min(size[u] - 1, size[u] - 1 - column));
-    index[v] = Math.max(0, Math.min(size[v] - 1, size[v] - 1 - row));
+    index[u] = size[u] - 1 - column;
+    index[v] = size[v] - 1 - row;
     index[axis] = this.slice;
     return index;
   }
@@ -190,7 +195,7 @@ export class Pane {
       if (index[axis] === this.slice) drawDot(context, this.pointAt(index), isOutside);
     }
     if (view.hands.cursor && this.#pointer) {
-      const at = this.pointAt(this.indexAt(this.#pointer).map(Math.round));
+      const at = this.pointAt(this.placeAt(this.#pointer).map(Math.round));
       const radius = view.hands.cursor * frame.scale;
       const least = [view.spacing[u], view.spacing[v]].map((mm) => (mm / 2) * frame.scale);
       drawBrush(context, at, [Math.max(radius, least[0]), Math.max(radius, least[1])], QUIET);
@@ -222,11 +227,12 @@ export class Pane {
     const { view } = this;
     return {
       takesRight: () => view.hands.takesRight,
+      isFree: () => view.hands.isFree,
       act: (phase, point, event) => {
         const index = this.indexAt(point);
         const { axis } = this.plane;
         view.setActive(this.name);
-        const place = { index, axis, slice: this.slice, mm: view.toMm(index) };
+        const place = { index, at: this.placeAt(point), axis, slice: this.slice, mm: view.toMm(index) };
         if (!view.hands.act(phase, place, event) && phase !== "up") view.setCross(index.map(Math.round));
       },
       scroll: (steps) => {

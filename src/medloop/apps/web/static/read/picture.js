@@ -189,20 +189,24 @@ class PictureView extends EventTarget {
     }
     if (this.hands.cursor && this.#pointer) {
       const radius = Math.max(this.hands.cursor, 0.5) * this.frame.scale;
-      drawBrush(context, at(this.#indexAt(this.#pointer).map(Math.round)), [radius, radius], "#fff");
+      drawBrush(context, at(this.#placeAt(this.#pointer).map(Math.round)), [radius, radius], "#fff");
     }
   }
 
   #indexAt(point) {
-    const [x, y] = this.frame.toPicture(point);
-    return [Math.max(0, Math.min(this.size[0] - 1, x)), Math.max(0, Math.min(this.size[1] - 1, y)), 0];
+    return this.#placeAt(point).map((n, axis) => Math.max(0, Math.min(this.size[axis] - 1, n)));
+  }
+
+  /** Where a place on the canvas is, in pixels; it may lie outside of the picture. */
+  #placeAt(point) {
+    return [...this.frame.toPicture(point), 0];
   }
 
   #deeds() {
     return {
       takesRight: () => this.hands.takesRight,
       act: (phase, point, event) => {
-        const place = { index: this.#indexAt(point), axis: 2, slice: 0, mm: null };
+        const place = { index: this.#indexAt(point), at: this.#placeAt(point), axis: 2, slice: 0, mm: null };
         if (this.hands.act(phase, place, event)) return;
         if (phase === "move" && this.#panning) this.frame.move(point[0] - this.#panning[0], point[1] - this.#panning[1]);
         this.#panning = phase === "up" ? null : point;

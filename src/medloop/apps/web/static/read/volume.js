@@ -228,6 +228,11 @@ class VolumeView extends EventTarget {
     return `${shown}${this.scene.unit === "1" ? "" : ` ${this.scene.unit}`}`;
   }
 
+  /** The place in the image that is next to one, with fractions. */
+  within(index) {
+    return index.map((n, axis) => Math.max(0, Math.min(this.size[axis] - 1, n)));
+  }
+
   #clip(index) {
     return index.map((n, axis) => Math.max(0, Math.min(this.size[axis] - 1, Math.round(n))));
   }
