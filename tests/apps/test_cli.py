@@ -55,6 +55,8 @@ def test_options_may_stand_between_inputs():
         ["analyze", "x.jpg", "-o", "out", "--precision", "fp8"],
         ["analyze", "x.jpg", "-o", "out", "--analysis", "phrenology"],
         ["models", "show"],
+        ["models", "merge", "absent.safetensors", "-o", "absent"],
+        ["serve", "--workers", "-1"],
     ],
 )
 def test_what_cannot_be_meant_exits_2(typed, capsys):

@@ -45,6 +45,12 @@ def test_jobs_are_listed_without_names(home, capsys):
     assert audited(home) == []
 
 
+def test_an_empty_list_says_of_which_store(home, capsys):
+    assert main(["jobs", "list", "--state", "running"]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"medloop: no such job in the store {home}\n")
+
+
 def test_names_are_shown_to_who_asks_and_that_is_noted(home, capsys):
     assert main(["jobs", "list", "--names", "--state", "waiting"]) == 0
     assert "Wang^Fang" in capsys.readouterr().out

@@ -54,7 +54,7 @@ def merge_adapters(
     Raises
     ------
     UsageError
-        If `out` is missing or taken.
+        If `out` is missing or taken, or `source` is no file.
     InputError
         If the file holds no adapters, or the weights they were made on are not here.
     ServiceError
@@ -64,6 +64,8 @@ def merge_adapters(
         raise UsageError("models merge needs -o BUNDLE, the folder to make")
     if out.exists():
         raise UsageError(f"{out} is there already: merge into another folder")
+    if not source.is_file():
+        raise UsageError(f"{source}: no such file of adapters")
     if importlib.util.find_spec("torch") is None:
         raise ServiceError("merging needs torch: pip install 'medloop[train]'")
     from medloop.learning.base import identity_of, open_base

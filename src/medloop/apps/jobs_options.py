@@ -138,6 +138,8 @@ def _list(options: Namespace, store: "Store") -> None:
     else:
         for each in found:
             say(_line(each, names=options.names))
+    if not found:
+        note(f"medloop: no such job in the store {store.root}")
     trouble = obstacle(store.results_folder)
     if trouble:
         note(f"medloop: no job is begun here: {trouble}")

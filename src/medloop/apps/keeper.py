@@ -145,10 +145,7 @@ def _of_folders(reception: "Reception", site: Site) -> tuple[Duty, ...]:
         watch = Watch(Folder(path, own.folders_after, own.folders_still_s), reception)
         return lambda: watch.poll(time.monotonic())
 
-    return tuple(
-        Duty(f"folder {number}", look_into(path), _FOLDER_S)
-        for number, path in enumerate(own.folders, start=1)
-    )
+    return tuple(Duty(f"folder {path}", look_into(path), _FOLDER_S) for path in own.folders)
 
 
 def _of_pulling(reception: "Reception", site: Site) -> tuple[Duty, ...]:

@@ -3,7 +3,7 @@
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from typing import Final
 
-from medloop.apps.console import Exit
+from medloop.apps.console import Exit, UsageError
 from medloop.apps.settings import Settings
 
 SUMMARY: Final = "Be a node beside a PACS: receive, analyze, send results, answer DICOMweb."
@@ -27,9 +27,17 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def answer(options: Namespace, settings: Settings) -> Exit:
-    """Run a node, or with --part one process of it."""
+    """Run a node, or with --part one process of it.
+
+    Raises
+    ------
+    UsageError
+        If fewer than no processes are to analyze; and as `serve` does.
+    """
     from medloop.apps.serve import serve, serve_part
 
+    if options.workers is not None and options.workers < 0:
+        raise UsageError(f"--workers {options.workers} is below 0")
     if options.part:
         return serve_part(options.part, settings, is_insecure=options.insecure)
     return serve(settings, workers=options.workers, is_insecure=options.insecure)
