@@ -44,7 +44,8 @@ class Attestation:
     theirs, each empty if not known. `statement` is the SHA-256 of what was signed. `conclusion`
     is the reader's own text, empty where the generated one was kept. `predecessors` are the
     reports that this one follows; `drawn` says of each label who drew it; `described` are the
-    places (from 1) of findings that the reader described.
+    places (from 1) of findings that the reader described. `amends` says that what it follows,
+    final or an addendum, said otherwise; an addendum alone does not amend.
     """
 
     reading: int
@@ -61,6 +62,7 @@ class Attestation:
     described: tuple[int, ...] = ()
     name: str = ""
     organization: str = ""
+    amends: bool = False
 
     def drawn_by(self, label: int) -> Drawn:
         """Tell who drew a label."""

@@ -31,6 +31,7 @@ def attestation_to_plain(signed: Attestation) -> Record:
         ],
         "drawn": {str(label): str(who) for label, who in signed.drawn},
         "described": list(signed.described),
+        "amends": signed.amends,
     }
 
 
@@ -65,4 +66,5 @@ def attestation_from_plain(plain: Record) -> Attestation:
         described=tuple(int(number_of(place)) for place in list_in(plain, "described")),
         name=text_in({"signer_name": "", **plain}, "signer_name"),  # older records have neither
         organization=text_in({"organization": "", **plain}, "organization"),
+        amends=plain.get("amends") is True,
     )

@@ -233,7 +233,20 @@ def _attestation(
         predecessors=_predecessors(store, issue, revision),
         drawn=tuple(revision.drawn.items()),
         described=revision.described,
+        amends=_amends(store, issue, revision),
     )
+
+
+def _amends(store: "Store", issue: "Issue", revision: "Revision") -> bool:
+    """Whether a version says otherwise than the last one before that is final or after it."""
+    from medloop.workflow.statement import changed_since  # noqa: PLC0415 - as above
+
+    verified = [
+        each.record
+        for each in store.readings.versions(issue.reading)
+        if each.number < issue.version.number and each.meaning.is_verified
+    ]
+    return bool(verified and changed_since(store.archive.read(verified[-1]), revision))
 
 
 def _predecessors(store: "Store", issue: "Issue", revision: "Revision") -> tuple[Document, ...]:

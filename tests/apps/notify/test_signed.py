@@ -26,7 +26,7 @@ MEANINGS = (
 )
 
 
-def signed_folder(folder, meaning, *, name="", version=2):
+def signed_folder(folder, meaning, *, name="", version=2, amends=False):
     """The result of all tests, signed."""
     products = a_result_folder(folder)
     file = products / "result.json"
@@ -34,7 +34,7 @@ def signed_folder(folder, meaning, *, name="", version=2):
     signed = Attestation(
         1, version, meaning, "dr.li", AT, "en", "ab" * 32, "One nodule.", "Former smoker."
     )
-    signed = replace(signed, name=name)
+    signed = replace(signed, name=name, amends=amends)
     made = replace(result.provenance, attested=signed)
     record = to_record(replace(result, provenance=made), STUDY, "ct")
     file.write_text(to_json(record), encoding="utf-8")
@@ -146,6 +146,15 @@ def test_versions_of_a_report_are_one_resource_on_a_fhir_server(tmp_path):
         f"{STUDY.uid}/lung-5-reading1",
         f"{STUDY.uid}/lung-5-reading1-v3",
     }
+
+
+@pytest.mark.parametrize(
+    ("amends", "states"), [(False, ("appended", "final")), (True, ("amended", "amended"))]
+)
+def test_a_report_that_was_changed_after_it_was_final_is_amended(tmp_path, amends, states):
+    products = signed_folder(tmp_path, Meaning.ADDENDUM, amends=amends)
+    said = json.loads(report_of(STUDY, products, Release.R4))
+    assert (said["status"], said["contained"][0]["status"]) == states
 
 
 def test_reports_of_two_readers_are_two_resources(tmp_path):

@@ -46,8 +46,9 @@ _STATES: Final = {
     None: ("preliminary", "preliminary"),
     Meaning.PRELIMINARY: ("preliminary", "preliminary"),
     Meaning.FINAL: ("final", "final"),
-    Meaning.ADDENDUM: ("appended", "amended"),
+    Meaning.ADDENDUM: ("appended", "final"),
 }
+_AMENDED: Final = ("amended", "amended")
 _TYPE: Final = "application/fhir+json"
 
 
@@ -148,6 +149,8 @@ def report_of(
     groups += [about_finding(finding) for finding in recorded.result.findings]
     signed = made.attested
     state, observed = _STATES[signed.meaning if signed else None]
+    if signed and signed.amends:
+        state, observed = _AMENDED
     contained = [
         _observation(f"o{n}", group, made) | subject | {"status": observed}
         for n, group in enumerate(groups, start=1)
