@@ -43,8 +43,9 @@ def another_page(chromium):
     """Open a browser that nobody used before; `page.faults` lists what went wrong."""
     opened = []
 
-    def make():
-        context = chromium.new_context(viewport={"width": 1400, "height": 900})
+    def make(**options):
+        size = {"width": 1400, "height": 900}
+        context = chromium.new_context(**{"viewport": size, **options})
         opened.append(context)
         made = context.new_page()
         made.faults = []

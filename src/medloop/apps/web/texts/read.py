@@ -74,6 +74,10 @@ TEXTS: Final[Book] = {
         "Right button: window; Shift or middle button: move; Ctrl and wheel: enlarge",
         "右键：调窗；Shift 或中键：平移；Ctrl 加滚轮：缩放",
     ),
+    "read.js.key_touch": (
+        "Fingers: drag one through slices, tap for the crosshair, two enlarge and move",
+        "触屏：单指拖动翻层，轻点设置十字线，双指缩放与平移",
+    ),
     "read.js.key_hide": (
         "h: layers; m: measure; f: fit; p, l: earlier study",
         "h：图层；m：测距；f：适应窗口；p、l：既往检查",

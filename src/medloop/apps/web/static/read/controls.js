@@ -82,7 +82,7 @@ function light(view) {
 }
 
 function keys() {
-  const lines = ["key_slice", "key_window", "key_layout", "key_mouse", "key_hide"];
+  const lines = ["key_slice", "key_window", "key_layout", "key_mouse", "key_touch", "key_hide"];
   return el(
     "details",
     { class: "menu read-keys" },

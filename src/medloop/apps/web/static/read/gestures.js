@@ -1,18 +1,22 @@
 // Pointer, wheel and fingers on a canvas, as few deeds: act (down, move, up), scroll, enlarge,
 // move, window. One pointer acts; the right button windows, the middle one or Shift moves; two
-// fingers enlarge and move.
+// fingers enlarge and move. A finger that has no tool goes through slices, and acts by a tap.
 
 const WHEEL_PX = 60;
+const SLICE_PX = 8; // that a finger goes from one slice to the next
+const TAP_PX = 10; // that a finger may tremble
 
 /**
  * Listen on a canvas. `deeds`: act(phase, point, event), scroll(steps), enlarge(by, point),
  * move(dx, dy), window(dx, dy), hover(point or null); points are CSS pixels of the canvas.
+ * `deeds.isFree()` tells whether a finger goes through slices, for nothing is in hand.
  */
 export function listen(canvas, deeds) {
   const pointers = new Map();
   let mode = null;
   let wheeled = 0;
   let touched = null;
+  let dragged = { from: null, slices: 0 }; // by one finger: slices are null until it is no tap
 
   const pointOf = (event) => {
     const { left, top } = canvas.getBoundingClientRect();
@@ -34,6 +38,12 @@ export function listen(canvas, deeds) {
       touched = pair();
       return;
     }
+    if (event.pointerType === "touch" && deeds.scroll && deeds.isFree?.()) {
+      mode = "finger";
+      dragged = { from: pointOf(event), slices: null };
+      event.preventDefault();
+      return;
+    }
     const isRight = event.button === 2 && !deeds.takesRight?.();
     mode = event.button === 1 || (event.shiftKey && event.button === 0) ? "move" : isRight ? "window" : "act";
     if (mode === "act") deeds.act("down", pointOf(event), event);
@@ -53,15 +63,27 @@ export function listen(canvas, deeds) {
       deeds.move(now.middle[0] - touched.middle[0], now.middle[1] - touched.middle[1]);
       if (touched.apart > 10) deeds.enlarge(now.apart / touched.apart, now.middle);
       touched = now;
+    } else if (mode === "finger") {
+      drag(point);
     } else if (mode === "act") {
       deeds.hover(point);
       deeds.act("move", point, event);
     } else if (mode === "move") deeds.move(dx, dy);
     else if (mode === "window") deeds.window(dx, dy);
   });
+  const drag = (point) => {
+    const away = point[1] - dragged.from[1];
+    if (dragged.slices === null && Math.hypot(point[0] - dragged.from[0], away) < TAP_PX) return;
+    const slices = Math.trunc(away / SLICE_PX);
+    const steps = slices - (dragged.slices ?? 0);
+    dragged.slices = slices;
+    if (steps) deeds.scroll(steps);
+  };
   const end = (event) => {
     if (!pointers.delete(event.pointerId)) return;
-    if (mode === "act") deeds.act("up", pointOf(event), event);
+    const isTap = mode === "finger" && dragged.slices === null && event.type === "pointerup";
+    if (isTap) deeds.act("down", pointOf(event), event);
+    if (isTap || mode === "act") deeds.act("up", pointOf(event), event);
     if (!pointers.size) mode = null;
     else if (mode !== "fingers") mode = null;
   };
