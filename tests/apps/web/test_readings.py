@@ -433,3 +433,30 @@ def test_of_sizes_that_follow_from_each_other_those_stay_that_were_typed(reader,
     wrong = {"measurements": [size(long_mm, "Long axis", 3.0), mean | {"value": 4.0}]}
     refused = edit(reader, reading, "change", "1", wrong, code=422)
     assert "longer than the long axis" in refused["error"]
+
+
+def test_a_mask_larger_than_its_image_is_refused_in_one_line_and_not_kept(
+    reader, job, store, volume
+):
+    reading = begin(reader, job)
+    most = volume.grid.shape[0] * volume.grid.shape[1] * volume.grid.shape[2] * 4 + (1 << 20)
+    said = f"a mask of this image has at most {most / 1e6:.1f} MB"
+    assert draw(reader, reading, bytes(most + 1), code=413)["error"] == said
+
+    def pieces():  # a body that does not say how long it is
+        for _ in range(0, most + 1, 1 << 16):
+            yield bytes(1 << 16)
+
+    assert draw(reader, reading, pieces(), code=413)["error"] == said
+    draw(reader, reading, bytes(most), code=422)
+    left = store.root / "uploads"
+    assert not list(left.iterdir())
+    assert store.readings.get(reading["id"]).number == 0
+
+
+def test_a_mask_that_nobody_packed_is_taken(reader, job, volume):
+    reading = begin(reader, job)
+    labels = np.zeros(volume.grid.shape, np.uint16)
+    labels[0, :3, :3] = 1
+    plain = gzip.decompress(encode(labels.astype(np.uint8), volume.grid))
+    assert draw(reader, reading, plain)["mask"]["sha256"]

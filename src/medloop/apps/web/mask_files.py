@@ -14,6 +14,7 @@ from medloop.annotation.brought import described, drawn_by, renumbered
 from medloop.apps.sources import archive_of
 from medloop.apps.web.context import Context
 from medloop.apps.web.images import PRIVATE
+from medloop.apps.web.incoming import most_bytes_of, spooled
 from medloop.apps.web.limits import allow_large_body
 from medloop.apps.web.pages import language_of
 from medloop.apps.web.reading_desk import MOST_SEGMENTS, ReadingDesk, desk_of
@@ -35,7 +36,9 @@ from medloop.workflow.reviewing import (
     model_labels,
 )
 
-_MASK_MB: Final = 1024
+_MASK_MB: Final = 16_384  # the image says how much of it is taken
+_SEG_BYTES: Final = 8  # a voxel: 64 segments of one bit each, or a float that nobody packed
+_SEG_HEADS: Final = 32 << 20  # what a SEG says of each of its frames
 _DAY_S: Final = 86_400
 _MOST: Final = 2**31 - 1
 _ALL: Final = range(1, 65_536)
@@ -63,6 +66,7 @@ def router(context: Context) -> APIRouter:
     """Offer masks as files."""
     routes = APIRouter(prefix="/api/readings", tags=["readings"])
     desk = desk_of(context)
+    folder = context.store.root / "uploads"
 
     @routes.get("/{number}/choices", responses={403: {}, 404: {}})
     def choices(who: Reader, request: Request, response: Response, number: Number) -> Record:
@@ -83,7 +87,7 @@ def router(context: Context) -> APIRouter:
             raise HTTPException(422, str(error)) from error
         return Response(data, media_type="application/dicom", headers=headers)
 
-    @routes.put("/{number}/mask/file", responses={403: {}, 404: {}, 409: {}, 422: {}})
+    @routes.put("/{number}/mask/file", responses={403: {}, 404: {}, 409: {}, 413: {}, 422: {}})
     async def bring(
         request: Request,
         who: Corrector,
@@ -93,8 +97,12 @@ def router(context: Context) -> APIRouter:
     ) -> Taken:
         """Take a mask made elsewhere, NIfTI or DICOM SEG (pictures: PNG), as an edit."""
         review = await run_in_threadpool(desk.own, who, number, asked.expected)
-        data = await request.body()
-        drawn = await run_in_threadpool(_bring, desk, who, review, asked, data)
+        shown = await run_in_threadpool(desk.images.shown, review.looked)
+        most = most_bytes_of(shown, per_voxel=_SEG_BYTES, more=_SEG_HEADS)
+        async with spooled(request, folder, most_bytes=most) as body:
+            drawn = await run_in_threadpool(
+                lambda: _bring(desk, who, review, asked, body.read_bytes())
+            )
         return Taken(number=drawn.reading.number)
 
     return routes

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from medloop.apps.web.context import Context
 from medloop.apps.web.images import PRIVATE
+from medloop.apps.web.incoming import most_bytes_of, spooled
 from medloop.apps.web.limits import allow_large_body
 from medloop.apps.web.pages import language_of
 from medloop.apps.web.reading_access import barred
@@ -21,7 +22,7 @@ from medloop.core.edit import Action, Edit
 from medloop.store.reading import Purpose
 from medloop.workflow.reviewing import Review
 
-_MASK_MB: Final = 1024  # a mask that nobody packed
+_MASK_MB: Final = 16_384  # the image says how much of it is taken
 _MOST: Final = 2**31 - 1  # of the database's numbers
 _DAY_S: Final = 86_400
 
@@ -110,6 +111,7 @@ def _add_readings(routes: APIRouter, desk: ReadingDesk) -> None:
 
 def _add_masks(routes: APIRouter, desk: ReadingDesk) -> None:
     large = Depends(allow_large_body(_MASK_MB))
+    folder = desk.context.store.root / "uploads"
 
     @routes.get("/readings/{number}/mask.nii.gz", responses={403: {}, 404: {}})
     def mask(
@@ -123,7 +125,9 @@ def _add_masks(routes: APIRouter, desk: ReadingDesk) -> None:
             return FileResponse(found, media_type=kind, headers=PRIVATE)
         return Response(found, media_type=kind, headers=PRIVATE)
 
-    @routes.put("/readings/{number}/mask", responses={403: {}, 404: {}, 409: {}, 422: {}})
+    @routes.put(
+        "/readings/{number}/mask", responses={403: {}, 404: {}, 409: {}, 413: {}, 422: {}}
+    )
     async def draw(
         request: Request,
         who: Corrector,
@@ -133,11 +137,14 @@ def _add_masks(routes: APIRouter, desk: ReadingDesk) -> None:
     ) -> Response:
         """Replace the label map: NIfTI, gzipped or not, on the same voxels; a picture's PNG."""
         review = await run_in_threadpool(desk.own, who, number, asked.expected)
-        data = await request.body()
         spent = Spent(asked.seconds, asked.clicks)
-        drawn = await run_in_threadpool(
-            desk.draw, who, review, data, named=asked.segments, spent=spent
-        )
+        most = most_bytes_of(await run_in_threadpool(desk.images.shown, review.looked))
+        async with spooled(request, folder, most_bytes=most) as body:
+            drawn = await run_in_threadpool(
+                lambda: desk.draw(
+                    who, review, body.read_bytes(), named=asked.segments, spent=spent
+                )
+            )
         return await run_in_threadpool(_answer, desk, request, who, drawn)
 
 

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from medloop.annotation.draft import before
 from medloop.annotation.masks import decode, encode, present
-from medloop.apps.web.incoming import receive
+from medloop.apps.web.incoming import most_bytes_of, receive
 from medloop.apps.web.limits import allow_large_body
 from medloop.apps.web.monailabel.about import FINAL, ORIGINAL, label_info
 from medloop.apps.web.monailabel.inference import read_params
@@ -34,7 +34,7 @@ Reader = Annotated[Principal, Depends(require(Permission.READ))]
 Corrector = Annotated[Principal, Depends(require(Permission.CORRECT))]
 _Id = Annotated[str, Query(max_length=200)]
 _Tag = Annotated[str, Query(max_length=100)]
-_LARGEST_MB: Final = 1024
+_LARGEST_MB: Final = 16_384  # the image says how much of it is taken
 _GZIP: Final = "application/gzip"
 _ANY: Final = range(1, 65536)
 
@@ -79,9 +79,11 @@ def _add_saving(routes: APIRouter, shelf: Shelf) -> None:
         kind = request.headers.get("content-type", "")
         if not kind.lower().startswith("multipart/form-data"):
             raise HTTPException(415, "send the label as multipart/form-data")
+        looked = await run_in_threadpool(lambda: shelf.looked(shelf.get(image)))
+        most = most_bytes_of(await run_in_threadpool(shelf.desk.shown, looked))
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as scratch:
-            parts = PartsToFiles(Path(scratch), boundary_of(kind), _LARGEST_MB << 20)
+            parts = PartsToFiles(Path(scratch), boundary_of(kind), most)
             try:
                 await receive(request.stream(), parts)
             except TooLargeError as error:
