@@ -33,10 +33,14 @@ class Given:
 
 @dataclass(slots=True)
 class Brought:
-    """What became of one file, or of all that a zip holds: counts, and one line a problem."""
+    """What became of one file, or of all that a zip holds: counts, and one line a problem.
+
+    `grown` are those of the `studies` that have something of it now that they had not.
+    """
 
     name: str
     studies: list[StudyUid] = field(default_factory=list)
+    grown: set[StudyUid] = field(default_factory=set)
     stored: int = 0
     known: int = 0
     conflicts: int = 0
@@ -134,7 +138,9 @@ def _keep(pieces: Sequence[_Piece], reception: Reception, source: str) -> None:
             piece.refuse(stored.reason)
             continue
         answer = piece.of
-        answer.stored += stored.outcome is Outcome.STORED
+        if stored.outcome is Outcome.STORED:
+            answer.stored += 1
+            answer.grown.add(stored.study)
         answer.known += stored.outcome is Outcome.KNOWN
         answer.conflicts += stored.outcome is Outcome.CONFLICT
         if stored.study not in answer.studies:
@@ -156,5 +162,7 @@ def _single(piece: _Piece, name: str, reception: Reception) -> None:
         return
     answer = piece.of
     answer.stored += got.new
+    if got.new:
+        answer.grown.add(study.uid)
     answer.known += got.known
     answer.studies.append(study.uid)

@@ -101,6 +101,22 @@ def test_what_came_twice_is_known_and_other_bytes_are_a_conflict(reader, tmp_pat
     assert [file["outcome"] for file in again["files"]] == ["known", "conflict"]
 
 
+def test_where_a_study_stands_is_told_and_whether_it_has_grown(
+    reader, store, reception, clock, tmp_path
+):
+    first = a_dicom(tmp_path)
+    new = send(reader, ("a", first)).json()["standing"][STUDY]
+    assert new == {"grown": True, "state": "arriving", "is_signed": False}
+    clock.passes(seconds=6)
+    Reception(store, reception.spool, [Nobody()], quiet_s=5.0, now=clock).settle(clock())
+    known = send(reader, ("a.zip", a_zip(a=first, b=a_picture()))).json()
+    assert known["standing"][STUDY] == {"grown": False, "state": "skipped", "is_signed": False}
+    (picture,) = set(known["studies"]) - {STUDY}
+    assert known["standing"][picture]["grown"]
+    other = save(a_slice((0, 0, 5.0), SOPInstanceUID="1.2.3.4"), tmp_path / "b").read_bytes()
+    assert send(reader, ("a", first), ("b", other)).json()["standing"][STUDY]["grown"]
+
+
 def test_an_upload_can_be_followed_to_its_jobs(node, reader, store, reception, clock, tmp_path):
     send(reader, ("a", a_dicom(tmp_path)))
     first = reader.get(f"/api/studies/{STUDY}").json()

@@ -19,6 +19,7 @@ from medloop.core.errors import InputError
 from medloop.core.study import StudyUid
 from medloop.dicom.web.multipart import PartsToFiles, TooLargeError, boundary_of
 from medloop.store.job import Job, JobState
+from medloop.store.studylist import StudyList, state_of
 from medloop.store.worklist import Line, Worklist
 from medloop.workflow.brought import Brought, Given, bring
 from medloop.workflow.reception import Reception
@@ -45,11 +46,23 @@ class UploadedFile(BaseModel):
     conflicts: int
 
 
+class Standing(BaseModel):
+    """Where a study stands to which something was brought: whether it has `grown` by that.
+
+    `state` is that of the worklist; `is_signed` once a final report is.
+    """
+
+    grown: bool
+    state: str
+    is_signed: bool
+
+
 class Uploaded(BaseModel):
     """What became of an upload; follow the studies at ``/api/studies/{uid}``."""
 
     files: list[UploadedFile]
     studies: list[str]
+    standing: dict[str, Standing]
 
 
 class StudyLine(BaseModel):
@@ -200,7 +213,21 @@ def _keep(
     studies = list(dict.fromkeys(str(uid) for each in answers for uid in each.studies))
     for uid in studies:
         context.trail.did(principal.name, "stored", uid, {"by": "upload"})
-    return Uploaded(files=[_uploaded(each) for each in answers], studies=studies)
+    grown = {str(uid) for each in answers for uid in each.grown}
+    standing = {uid: _standing(context, uid, grown=uid in grown) for uid in studies}
+    files_told = [_uploaded(each) for each in answers]
+    return Uploaded(files=files_told, studies=studies, standing=standing)
+
+
+def _standing(context: Context, uid: str, *, grown: bool) -> Standing:
+    study, listed = StudyUid(uid), StudyList(context.store.database)
+    line = Worklist(context.store.database).study(study)
+    states = [each.state for each in listed.jobs_of(study)]
+    return Standing(
+        grown=grown,
+        state=state_of(states, is_settled=line.is_settled).value,
+        is_signed=any(each.is_signed for each in listed.read_of(study)),
+    )
 
 
 def _uploaded(brought: Brought) -> UploadedFile:

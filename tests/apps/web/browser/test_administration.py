@@ -151,3 +151,19 @@ def test_a_folder_that_cannot_be_read_is_told_and_sending_is_not_left_unasked(ro
     held[0].abort()
     page.get_by_text("Sending stopped").wait_for()
     assert not page.evaluate(IS_UNSAVED)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Study 1 (here already: to read)"), ("zh", "（已存在：待阅片）")],
+)
+def test_who_drops_a_study_that_is_here_is_told_where_it_stands(
+    room, page, tmp_path, language, said
+):
+    page.context.add_cookies([room.session(Role.ADMINISTRATOR)])
+    page.goto(f"{room.url}/?lang={language}")
+    page.locator("#add-files").set_input_files(tmp_path / "eye" / "eye.png")
+    link = page.locator("#upload-studies a", has_text=said)
+    link.click(timeout=30_000)
+    page.wait_for_url(f"**/studies/{room.facts['photo_study']}")
+    assert page.faults == []

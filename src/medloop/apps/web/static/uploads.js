@@ -95,7 +95,7 @@ async function sendAll(files, arrived) {
   part("upload-close").hidden = true;
   if (!files.length) return end(t("worklist.js.nothing"));
   const whole = files.reduce((sum, file) => sum + file.size, 0) || 1;
-  const all = { studies: new Set(), refused: [], stored: 0 };
+  const all = { studies: new Map(), refused: [], stored: 0 };
   let [done, bytes] = [0, 0];
   for (const batch of batches(files)) {
     line(t("worklist.js.sending", { done, total: files.length }), bytes / whole);
@@ -109,7 +109,10 @@ async function sendAll(files, arrived) {
     }
     done += batch.length;
     bytes += batch.reduce((sum, file) => sum + file.size, 0);
-    for (const uid of told.studies) all.studies.add(uid);
+    for (const uid of told.studies) {
+      const grown = told.standing[uid].grown || all.studies.get(uid)?.grown;
+      all.studies.set(uid, { ...told.standing[uid], grown });
+    }
     for (const file of told.files) {
       all.stored += file.stored;
       if (file.reason || file.outcome === "conflict") all.refused.push(file);
@@ -125,13 +128,19 @@ async function sendAll(files, arrived) {
 
 /** Links to what came, wherever the list shows it. */
 function lead(studies) {
-  const links = studies.map((uid, at) => {
+  const links = studies.map(([uid, standing], at) => {
     const link = document.createElement("a");
     link.href = `/studies/${uid}`;
-    link.textContent = t("worklist.js.study", { n: at + 1 });
+    link.textContent = t("worklist.js.study", { n: at + 1 }) + about(standing);
     return link;
   });
   part("upload-studies").replaceChildren(...links);
+}
+
+/** What is worth knowing of a study that was here before: where it stands, and what follows. */
+function about({ grown, state, is_signed: isSigned }) {
+  if (!grown) return t("worklist.js.here", { state: t(`worklist.state.${state}`) });
+  return isSigned ? t("worklist.js.grown") : "";
 }
 
 function tell(refused, problems) {

@@ -108,6 +108,11 @@ TEXTS: Final[Book] = {
         "These files were there already: nothing is analyzed twice.",
         "这些文件此前已存在，不会重复分析。",
     ),
+    "worklist.js.here": (" (here already: {state})", "（已存在：{state}）"),
+    "worklist.js.grown": (
+        " (signed before; with the new images it is analyzed again, and what was signed stays)",
+        "（此前已签署；因有新图像将重新分析，已签署的内容保持不变）",
+    ),
     "worklist.js.nothing": ("There were no files in it.", "其中没有文件。"),
     "worklist.js.unreadable": (
         "The folder could not be read: nothing was sent. Check that it is still there and may "
