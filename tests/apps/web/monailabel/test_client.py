@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from medloop.files.nifti import decode_nifti
 from medloop.store.users import Role
 from tests.apps.web.monailabel.requests import BASE, nifti
 from tests.apps.web.test_fuzz import listening
+from tests.clinical.brains import PLAN, a_bundle
 
 WHEEL = "monailabel==0.8.5"
 
@@ -49,6 +51,8 @@ def test_the_published_client_lists_infers_fetches_the_next_sample_and_saves_a_l
     client_class, node, job, volume, tmp_path
 ):
     store, now = node.context.store, node.clock()
+    ct = replace(PLAN, channels=("CT",), patch=(8, 16, 16))
+    a_bundle(node.context.settings.bundles / "organs", ct)
     user = node.context.users.add("li", Role.ANNOTATOR, now=now)
     _, secret = node.context.tokens.issue(user, "slicer", now=now, lasts=None)
     with listening(node.app) as url:
@@ -65,6 +69,11 @@ def test_the_published_client_lists_infers_fetches_the_next_sample_and_saves_a_l
         folder = store.results_folder / store.results.get(job.id).folder
         proposed = decode_nifti((folder / "labels.nii.gz").read_bytes())[0].array
         np.testing.assert_array_equal(labels, proposed)
+        made, params = client.infer("organs", sample["id"], {"result_extension": ".nii.gz"})
+        assert params["model"] == "organs"
+        found = decode(Path(made).read_bytes(), volume.grid, (1, 2))
+        assert found.shape == labels.shape
+        assert found.any()
         labels[0, 0, 0] = 2
         (tmp_path / "mine.nii.gz").write_bytes(nifti(labels, volume.grid))
         named = [{"name": "nodule 1", "idx": 1}, {"name": "nodule 2", "idx": 2}]

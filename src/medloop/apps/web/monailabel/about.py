@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Response
 import medloop
 from medloop.annotation.queue import Strategy
 from medloop.apps.web.monailabel.clicks import MODEL, model_of_clicks
-from medloop.apps.web.monailabel.shelf import Shelf
+from medloop.apps.web.monailabel.shelf import KEPT, Shelf
 from medloop.apps.web.security import Permission, Principal, Way, require
 from medloop.store.labeled import Labeled
 from medloop.store.reading import Purpose, ReadingState
@@ -49,6 +49,7 @@ def add_routes(routes: APIRouter, shelf: Shelf) -> None:
             response.set_cookie(XSRF, who.csrf, secure=is_secure, samesite="strict")
         images = shelf.jobs.all()
         labels = shelf.labels_of(images)
+        networks = shelf.networks.told()
         return {
             "name": "medloop",
             "description": "Reads, corrects and learns: a node of medloop",
@@ -56,6 +57,8 @@ def add_routes(routes: APIRouter, shelf: Shelf) -> None:
             "labels": list(dict.fromkeys(name for each in labels.values() for name in each)),
             "models": {
                 **{name: _model(name, each) for name, each in sorted(labels.items())},
+                **{name: _network(name, each) for name, each in networks.items()},
+                KEPT: _kept(labels),
                 MODEL: model_of_clicks(),
             },
             "trainers": {},
@@ -92,7 +95,9 @@ def add_routes(routes: APIRouter, shelf: Shelf) -> None:
         if strategy not in tuple(Strategy):
             raise HTTPException(404, f"no strategy of this name; there are {_names()}")
         model = (params or {}).get("model")
-        images = [each for each in shelf.jobs.all() if model in (None, "", each.analysis)]
+        images = shelf.jobs.all()
+        if model in {each.analysis for each in images} or not _is_of_any(shelf, model):
+            images = tuple(each for each in images if model == each.analysis)
         left = {each.job: each for each in images if not each.is_labeled(who.name)}
         chosen = next_job(
             shelf.context.store,
@@ -138,6 +143,23 @@ def _model(name: str, labels: Mapping[str, int]) -> dict[str, Any]:
         "description": f"What analysis {name} found when the study came in",
         "config": {},
     }
+
+
+def _is_of_any(shelf: Shelf, model: object) -> bool:
+    """Whether a model labels images whatever analysis has read them."""
+    return model in (None, "", KEPT, MODEL) or shelf.networks.has(str(model))
+
+
+def _network(name: str, labels: Mapping[str, int]) -> dict[str, Any]:
+    """Describe a bundle whose network is run when it is asked for."""
+    return _model(name, labels) | {"description": f"The network of bundle {name}, run now"}
+
+
+def _kept(labels: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """Describe the model that answers what is kept, whichever analysis labeled the image."""
+    union = {name: number for each in labels.values() for name, number in each.items()}
+    told = {"description": "What an image's own analysis found when the study came in"}
+    return _model(KEPT, union) | told
 
 
 def _counts(shelf: Shelf, images: Sequence[Labeled], viewer: str) -> dict[str, Any]:

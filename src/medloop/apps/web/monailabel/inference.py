@@ -1,4 +1,4 @@
-"""A model's labels of an image: what its analysis has kept, in the form that is asked for."""
+"""A model's labels of an image: kept by its analysis, made by a network, or from clicks."""
 
 import json
 import secrets
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, Respon
 
 from medloop.annotation.masks import encode
 from medloop.apps.web.monailabel.clicks import MODEL, clicked
-from medloop.apps.web.monailabel.shelf import Shelf, numbers
+from medloop.apps.web.monailabel.shelf import KEPT, Shelf, numbers
 from medloop.apps.web.security import Permission, Principal, require
 from medloop.core.errors import InputError
 from medloop.core.image import LabelMap
@@ -50,16 +50,27 @@ def add_routes(routes: APIRouter, shelf: Shelf) -> None:
         params: _Params = "{}",
         file: _Files = None,
     ) -> Response:
-        """Give the labels that an analysis has found on an image, and what they are called."""
+        """Give labels of an image, kept or made now, and what they are called."""
         asked = read_params(params)
         if session_id or file is not None or not image:
             raise HTTPException(406, _ASIDE)
-        labeled = shelf.get(image, "" if model == MODEL else model)
+        is_network = model not in (MODEL, KEPT) and shelf.networks.has(model)
+        if is_network and not who.may(Permission.CORRECT):
+            raise HTTPException(403, f"your role does not run networks; model {KEPT} answers")
+        is_any = is_network or model in (MODEL, KEPT)
+        labeled = shelf.get(image, "" if is_any else model)
         looked = shelf.looked(labeled)
         shelf.context.trail.saw(who.name, labeled.study)
         if output is Output.DICOM_SEG and model != MODEL:
+            if is_network:
+                raise HTTPException(422, "labels of a network come as NIfTI or NRRD")
             return _seg(shelf, looked.kept.folder, looked.kept.products)
-        labels = _labels(shelf, looked, image, asked if model == MODEL else None)
+        if is_network:
+            details = {"job": str(labeled.job), "bundle": model}
+            shelf.context.trail.did(who.name, "ran a network on", labeled.study, details)
+            labels = _of_network(shelf, looked, model)
+        else:
+            labels = _labels(shelf, looked, image, asked if model == MODEL else None)
         told = _told(labels, model)
         if output is Output.JSON:
             return Response(json.dumps(told), media_type="application/json")
@@ -79,6 +90,11 @@ def _labels(
         return clicked(shelf, looked, image, clicks)
     except InputError as error:
         raise HTTPException(422, str(error)) from error
+
+
+def _of_network(shelf: Shelf, looked: Looked, bundle: str) -> LabelMap:
+    """Run a bundle's network on the volume that was analyzed."""
+    return shelf.networks.label(bundle, lambda: shelf.volume(looked), looked.modality)
 
 
 def read_params(text: str) -> Mapping[str, Any]:

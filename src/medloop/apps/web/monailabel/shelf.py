@@ -3,20 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from fastapi import HTTPException
 
 from medloop.apps.web.context import Context
 from medloop.apps.web.curtain import Curtain, curtain_of
 from medloop.apps.web.images import Desk, images_of
+from medloop.apps.web.monailabel.networks import Networks
 from medloop.apps.web.monailabel.tickets import Tickets, plain_id
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
-from medloop.core.image import LabelMap, Segment
+from medloop.core.image import LabelMap, Segment, Volume
 from medloop.store.labeled import Labeled, LabeledJobs
 from medloop.workflow.reviewing import model_labels, model_segments
 from medloop.workflow.scene import Looked
+from medloop.workflow.stored import StoreArchive
 
+KEPT: Final = "kept"  # the model that answers what an image's own analysis has labeled
 _NEWEST = 5  # results of an analysis that tell which labels it gives
 
 
@@ -35,6 +39,11 @@ class Shelf:
     def curtain(self) -> Curtain:
         """What stands between a reader and what others say."""
         return curtain_of(self.context)
+
+    @cached_property
+    def networks(self) -> Networks:
+        """The bundles whose networks label images."""
+        return Networks(self.context.settings)
 
     @cached_property
     def tickets(self) -> Tickets:
@@ -82,6 +91,14 @@ class Shelf:
         if grid is None:
             raise HTTPException(404, "the job is about a photograph")
         return grid
+
+    def volume(self, looked: Looked) -> Volume:
+        """Read the volume as its analysis did; 404 of a photograph."""
+        archive = self.desk.archive or StoreArchive(self.context.store)
+        image = archive.case(looked.study, looked.selection).images[0]
+        if not isinstance(image, Volume):
+            raise HTTPException(404, "the job is about a photograph")
+        return image
 
     def proposed(self, looked: Looked) -> LabelMap:
         """Return what the analysis labeled, on the grid of the volume."""
