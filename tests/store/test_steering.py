@@ -15,7 +15,6 @@ from medloop.store.steering import (
     again,
     cancel,
     find_jobs,
-    oldest_wait,
     prioritize,
     quarantined,
 )
@@ -129,8 +128,3 @@ def test_jobs_are_found_by_state_and_study(held):
     assert [each.job.id for each in find_jobs(held, study=STUDY, limit=2)] == [2, 3]
     assert find_jobs(held, study=StudyUid("9")) == ()
     assert find_jobs(held)[0].patient_identifier == "P1"
-
-
-def test_the_longest_wait_is_known(held):
-    assert oldest_wait(held, now=SOON) == timedelta(minutes=5)
-    assert oldest_wait(held, now=NOON - timedelta(1)) == timedelta(0)

@@ -23,6 +23,12 @@ CHUNK = 1 << 20
 STALE_S = 3600.0
 
 
+def sha256_of(path: Path) -> str:
+    """Hash a file as objects of the archive are named."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Archive:
     """A folder of read-only files ``ab/cdef...``, named by their SHA-256."""
@@ -74,8 +80,7 @@ class Archive:
         """
         path = self.path(sha256)
         try:
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = sha256_of(path)
         except FileNotFoundError as error:
             raise InputError(f"archive lacks object {sha256[:12]}") from error
         except OSError as error:

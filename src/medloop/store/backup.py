@@ -8,7 +8,6 @@ What was acknowledged but is not in the catalog yet lies in the spool; it is cop
 database is, so that no object falls between the two.
 """
 
-import hashlib
 import json
 import shutil
 import sys
@@ -21,7 +20,7 @@ from typing import Final
 
 import medloop
 from medloop.core.errors import InputError
-from medloop.store.archive import Archive
+from medloop.store.archive import Archive, sha256_of
 from medloop.store.audit import Entry
 from medloop.store.database import Store
 from medloop.store.named import Named
@@ -157,12 +156,6 @@ def read_manifest(destination: Path, name: str) -> Manifest:
     if schema != SCHEMA:
         raise InputError(f"snapshot {name} is {schema}, known: {SCHEMA}")
     return manifest
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class _Copier:

@@ -13,6 +13,7 @@ from typing import Final
 
 from medloop.core.errors import ServiceError
 from medloop.core.study import SopUid
+from medloop.store.archive import sha256_of
 
 _IN_USE_S: Final = 600.0  # a file that was asked for so lately may still be read
 _PART: Final = ".part"
@@ -40,7 +41,7 @@ class Cache:
             for path in self._folder(uid).iterdir():
                 if path.suffix == _PART:
                     continue
-                if _sha256(path) == path.name:
+                if sha256_of(path) == path.name:
                     os.utime(path)
                     return path, path.name
                 path.unlink(missing_ok=True)
@@ -63,7 +64,7 @@ class Cache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, part)
-            digest = _sha256(part)
+            digest = sha256_of(part)
             kept = folder / digest
             part.replace(kept)
         except OSError as error:
@@ -98,8 +99,3 @@ def _files(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for path in root.glob("*/*/*"):
         with suppress(FileNotFoundError):
             yield path, path.stat()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

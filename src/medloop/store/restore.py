@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from medloop.core.errors import InputError
-from medloop.store.archive import Archive
-from medloop.store.backup import Manifest, Report, read_manifest, sha256_of, snapshots
+from medloop.store.archive import Archive, sha256_of
+from medloop.store.backup import Manifest, Report, read_manifest, snapshots
 from medloop.store.database import make_private
 from medloop.store.segments import disk
 from medloop.store.snapshot import is_empty, restore_database
@@ -34,7 +34,7 @@ def restore(
     """
     known = snapshots(source)
     if not known or (name and name not in known):
-        raise InputError(f"the backup holds no snapshot {name}".rstrip())
+        raise InputError(f"{source} holds no snapshot {name}".rstrip())
     name = name or known[-1]
     manifest = read_manifest(source, name)
     copy = source / "snapshots" / name / PurePosixPath(manifest.database).name

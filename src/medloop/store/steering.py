@@ -1,7 +1,7 @@
 """What a person does with jobs: find them, cancel them, let them wait again, hurry them."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select, update
 
@@ -145,11 +145,3 @@ def quarantined(store: Store) -> tuple[Job, ...]:
     """List the jobs that too many workers were lost on."""
     failed = store.jobs.all(state=JobState.FAILED)
     return tuple(job for job in failed if job.reason.startswith(QUARANTINED))
-
-
-def oldest_wait(store: Store, *, now: datetime) -> timedelta:
-    """Say how long the job has waited that is due the longest; zero if none is due."""
-    asked = select(jobs.c.due).where(jobs.c.state == JobState.WAITING, jobs.c.due <= now)
-    with store.database.reading() as connection:
-        first = connection.execute(asked.order_by(jobs.c.due).limit(1)).scalar_one_or_none()
-    return now - first if first else timedelta(0)
