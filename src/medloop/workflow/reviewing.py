@@ -95,7 +95,9 @@ def model_labels(
         read = read_nifti(folder / LABELS)
         if read.array.shape != grid.shape:
             raise InputError(f"labels are {read.array.shape}, the volume {grid.shape}")
-        return LabelMap(read.array.astype(np.uint16), segments, grid)
+        is_small = read.array.dtype in (np.uint8, np.uint16)
+        array = read.array if is_small else read.array.astype(np.uint16)
+        return LabelMap(array, segments, grid)
     if SEGMENTATION in looked.kept.products:
         from medloop.dicom.read_labels import read_labels  # noqa: PLC0415 - as above
 

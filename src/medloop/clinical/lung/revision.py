@@ -139,7 +139,11 @@ def _renumbered(result: Result) -> tuple[LabelMap | None, tuple[Finding, ...]]:
         numbers[label]: _segment(labels.segments[label], numbers[label])
         for label in sorted(labels.segments, key=lambda each: numbers[each])
     }
-    return LabelMap(small[labels.array], segments, labels.grid), tuple(findings)
+    array = np.zeros(labels.array.shape, small.dtype)
+    for plane, was in zip(array, labels.array, strict=True):
+        if was.any():  # most slices have no nodule
+            plane[:] = small[was]
+    return LabelMap(array, segments, labels.grid), tuple(findings)
 
 
 def _segment(segment: Segment, number: int) -> Segment:

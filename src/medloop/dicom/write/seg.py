@@ -78,7 +78,12 @@ def present_segments(labels: LabelMap | None) -> Mapping[int, Segment]:
     if labels is None:
         return {}
     planes = labels.array if labels.array.ndim == 3 else labels.array[None]
-    seen = {int(value) for plane in planes for value in np.unique(plane)}
+    seen = {
+        int(value)
+        for plane in planes
+        if plane.any()  # most planes of most labels are empty
+        for value in np.flatnonzero(np.bincount(plane.ravel()))
+    }
     return {n: s for n, s in sorted(labels.segments.items()) if n > 0 and n in seen}
 
 
@@ -190,6 +195,8 @@ def _store(dataset: Dataset, planes: Planes, labels: Sequence[int]) -> None:
 
 def _rows_of(plane: Integer[ndarray, "row column"]) -> Mapping[int, slice]:
     """Return the rows between which each label lies, of those in the plane."""
+    if not plane.any():
+        return {}
     boxes = ndimage.find_objects(plane)
     return {label: box[0] for label, box in enumerate(boxes, start=1) if box is not None}
 

@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from pydicom import Dataset, dcmread
-from pydicom.dataelem import DataElement
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
 
@@ -57,6 +58,8 @@ _SINGLE_FRAME: Final = frozenset(
     f"1.2.840.10008.5.1.4.1.1.{end}"
     for end in ("1", "1.1", "1.1.1", "1.2", "1.3", "2", "4", "6.1", "7", "128")
 )
+# Elements by keyword, and how they are encoded; None for what cannot be decoded.
+_Known = dict[tuple[str, str | None, bytes, bool], DataElement | None]
 _LEGACY_DATE: Final = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)")  # PS3.5 6.2, note on ACR-NEMA
 _LEGACY_TIME: Final = re.compile(r"(\d\d):(\d\d)(?::(\d\d(?:\.\d+)?))?")
 
@@ -72,11 +75,12 @@ def source_headers(case: Case) -> tuple[Dataset, ...]:
         If an instance is gone from the archive or no longer an image.
     """
     headers: list[Dataset] = []
+    known: _Known = {}
     for series in case.selection.series:
         for instance in series.instances:
             try:
                 header = dcmread(instance.path, stop_before_pixels=True, force=True)
-                reduced = _reduced(header, case.study, series, instance)
+                reduced = _reduced(header, (case.study, series, instance), known)
                 if not headers:  # one patient, one study: the first says who and which
                     _copy_identity(header, reduced)
                 headers.append(reduced)
@@ -86,7 +90,9 @@ def source_headers(case: Case) -> tuple[Dataset, ...]:
     return tuple(headers)
 
 
-def _reduced(header: Dataset, study: Study, series: Series, instance: Instance) -> Dataset:
+def _reduced(header: Dataset, of: tuple[Study, Series, Instance], known: _Known) -> Dataset:
+    """Keep what is used; `known` are elements that slices before had, too."""
+    study, series, instance = of
     reduced = Dataset()
     indexed = {
         "StudyInstanceUID": study.uid,
@@ -100,7 +106,7 @@ def _reduced(header: Dataset, study: Study, series: Series, instance: Instance) 
     if instance.frames > 1 and reduced.SOPClassUID not in _SINGLE_FRAME:
         reduced.NumberOfFrames = instance.frames
     for keyword in _IMAGE:
-        _copy(header, keyword, reduced)
+        _copy_known(header, keyword, reduced, known)
     for keyword in _GROUPS:
         if keyword in header:
             reduced[keyword] = header[keyword]
@@ -125,6 +131,25 @@ def _copy_identity(header: Dataset, target: Dataset) -> None:
     how = ("DeidentificationMethod", "DeidentificationMethodCodeSequence")
     if is_anonymous and not any(target.get(keyword) for keyword in how):
         target.DeidentificationMethod = "not stated by the source"
+
+
+def _copy_known(source: Dataset, keyword: str, target: Dataset, known: _Known) -> None:
+    """Copy an element; what most slices have in common is decoded once."""
+    tag = tag_for_keyword(keyword)
+    if tag is None or tag not in source:
+        return
+    raw: object = source.get_item(tag)
+    if not isinstance(raw, RawDataElement) or not isinstance(raw.value, bytes):
+        _copy(source, keyword, target)
+        return
+    key = (keyword, raw.VR, raw.value, raw.is_little_endian)
+    if key not in known:
+        _copy(source, keyword, target)
+        known[key] = target.get(tag)
+        return
+    element = known[key]
+    if element is not None:
+        target[keyword] = element
 
 
 def _copy(source: Dataset, keyword: str, target: Dataset) -> None:
