@@ -39,6 +39,12 @@ def test_every_package_that_analyses_need_is_found_here(settings):
     assert not [check for check in packages.values() if check.health is Health.MISSING]
 
 
+def test_a_package_that_several_extras_want_is_told_once(settings):
+    here = [each for each in doctor.examine(settings) if each.health is Health.GOOD]
+    packages = [check.name for check in here if check.group == "packages"]
+    assert len(packages) == len(set(packages))
+
+
 def test_the_transfer_syntaxes_of_hospitals_can_be_read(settings):
     decoders = found(doctor.examine(settings), "decoders")
     syntaxes = ("1", "4.50", "4.70", "4.80", "4.90", "4.91", "5")

@@ -110,6 +110,8 @@ def _machine(settings: Settings) -> Iterator[Check]:
 
 
 def _packages() -> Iterator[Check]:
+    """Check what is required; a package that several extras want is told once if it is here."""
+    here = set()
     for text in importlib.metadata.requires("medloop") or []:
         requirement, _, marker = text.partition(";")
         name = requirement.strip().split("[")[0]
@@ -125,7 +127,9 @@ def _packages() -> Iterator[Check]:
                 advice = f"pip install '{requirement.strip()}'"
                 yield Check("packages", name, Health.MISSING, "", advice)
         else:
-            yield Check("packages", name, Health.GOOD, version)
+            if name not in here:
+                yield Check("packages", name, Health.GOOD, version)
+            here.add(name)
 
 
 def _decoders() -> Iterator[Check]:
