@@ -7,10 +7,11 @@ from sqlalchemy import update
 from medloop.apps.cli import main
 from medloop.learning.data.recognize import open_dataset
 from medloop.store import open_store
-from medloop.store.tables import studies
+from medloop.store.tables import instances, studies
 from tests.apps.web.jobs_done import a_ct
 from tests.apps.web.nodes import NOON
 from tests.apps.web.test_images import BALL, a_volume
+from tests.peers import free_port
 
 
 @pytest.fixture
@@ -99,3 +100,30 @@ def test_what_was_exported_can_be_trained_on(home, tmp_path, capsys):
     code = main([*command, "-o", str(tmp_path / "bundle"), *chosen])
     assert code == 0, capsys.readouterr().err
     assert (tmp_path / "bundle/weights.onnx").is_file()
+
+
+def test_images_of_a_pacs_are_asked_of_it_and_nothing_is_written_where_it_is_away(
+    home, tmp_path, capsys, monkeypatch
+):
+    url = f"http://127.0.0.1:{free_port()}/dicom-web"
+    (home / "medloop.toml").write_text(
+        f"""
+[archive]
+source = "pacs"
+
+[[source]]
+name = "pacs"
+retrieval = "wado"
+url = "{url}"
+every = "1 min"
+timeout_s = 1
+"""
+    )
+    monkeypatch.setenv("MEDLOOP_CONFIG", str(home / "medloop.toml"))
+    store = open_store(home)
+    with store.database.writing() as connection:  # as the catalog lists what stays there
+        connection.execute(update(instances).values(sha256=""))
+    store.close()
+    assert main(["labels", "export", "-o", str(tmp_path / "out")]) == 1
+    assert "pacs cannot be reached" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from medloop.annotation.masks import encode
 from medloop.core.edit import Action, Edit
@@ -13,9 +14,13 @@ from medloop.core.errors import InputError
 from medloop.learning.data.description import Balls, Grades, Task
 from medloop.learning.data.pixels import read_grid_array, read_image
 from medloop.learning.data.recognize import open_dataset
+from medloop.store import tables
 from medloop.store.reading import Meaning, Purpose, Version
 from medloop.workflow.labels import Asked, agreement_of, export_labels
 from medloop.workflow.reviewing import add_edit, mask_edit, review_of
+from medloop.workflow.routing import selection_from
+from medloop.workflow.scene import look_up
+from medloop.workflow.stored import StoreArchive
 from tests.apps.web.jobs_done import a_ball, a_ct, a_photograph
 from tests.apps.web.nodes import NOON
 from tests.apps.web.test_images import BALL, a_volume
@@ -312,3 +317,41 @@ def test_what_readers_drew_together_is_measured_as_they_drew_it(store, jobs, vol
     ((ball,),) = [case.label.balls for case in open_dataset(tmp_path / "out/lung/boxes").cases]
     assert ball.diameter_mm == pytest.approx(20, abs=3)
     assert ball.center_lps_mm == pytest.approx(BALL, abs=2.5)
+
+
+class ElsewhereArchive:
+    """A PACS that has the images, and counts how often it is asked."""
+
+    def __init__(self, here, known):
+        self.here, self.known, self.asked = here, known, 0
+
+    def study(self, uid):
+        return self.known[uid]
+
+    def case(self, study, selection):
+        self.asked += 1
+        whole = self.known[study.uid]
+        uids = [each.uid for series in selection.series for each in series.instances]
+        return self.here.case(whole, selection_from(whole, uids))
+
+
+def test_images_that_stay_in_a_pacs_are_fetched_from_it(store, jobs, tmp_path):
+    for job in jobs:
+        read(store, job)
+    looked = [look_up(store, job) for job in jobs]
+    pacs = ElsewhereArchive(
+        StoreArchive(store), {each.study.uid: each.study for each in looked}
+    )
+    with store.database.writing() as connection:  # as the catalog lists what stays there
+        connection.execute(update(tables.instances).values(sha256=""))
+    alone = export(store, tmp_path / "alone")
+    assert ["in a PACS" in why for why in alone.left_out] == [True, True]
+    archive = StoreArchive(store, elsewhere=pacs)
+    found = export_labels(
+        store, tmp_path / "out", Asked(), actor="li", now=LATER, archive=archive
+    )
+    assert len(found.cases["lung"]["masks"]) == 2
+    assert not found.left_out
+    assert pacs.asked == 2
+    for case in open_dataset(tmp_path / "out/lung/masks").trainable:
+        assert read_image(case).array.any()

@@ -79,10 +79,13 @@ def answer(options: Namespace, settings: Settings) -> Exit:
 
 def _export(options: Namespace, settings: Settings) -> Exit:
     from medloop.apps.site import load_site
+    from medloop.apps.sources import archive_of
     from medloop.workflow.labels import Asked, agreement_of, export_labels
 
-    reading = load_site().reading
+    site = load_site()
+    reading = site.reading
     with opened_store(settings) as store:
+        archive = archive_of(store, site)
         names = {each.analysis for each in store.readings.all()}
         wanted = {name: reading.wanted(name) for name in names}
         is_apart = any(count > 1 for count in wanted.values())
@@ -91,13 +94,19 @@ def _export(options: Namespace, settings: Settings) -> Exit:
             readers=tuple(options.readers),
             is_signed=options.state == "signed",
             wanted=wanted,
-            agreement=agreement_of(store, reading.wanted) if is_apart else {},
+            agreement=agreement_of(store, reading.wanted, archive=archive) if is_apart else {},
             kappa_min=reading.kappa_min,
         )
         now = datetime.now(UTC)
         with progress("writing labels") as report:
             found = export_labels(
-                store, options.out, asked, actor=whoami(), now=now, report=report
+                store,
+                options.out,
+                asked,
+                actor=whoami(),
+                now=now,
+                archive=archive,
+                report=report,
             )
     for why in found.left_out:
         note(f"left out: {why}")

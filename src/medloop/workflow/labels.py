@@ -36,6 +36,7 @@ from medloop.store.reading import Meaning, Reading
 from medloop.workflow.apart import Ledger, counted_draft
 from medloop.workflow.folders import fresh_folder
 from medloop.workflow.lightbox import Shown, lightbox_of
+from medloop.workflow.ports import Archive
 from medloop.workflow.revising import Revising, Revision
 from medloop.workflow.scene import Looked, look_up
 from medloop.workflow.stored import StoreArchive
@@ -86,25 +87,27 @@ def _silent(_done: int, _total: int) -> None:
     """Report to nobody."""
 
 
-def export_labels(
+def export_labels(  # noqa: PLR0913 - who and when stand in the audit log, as everywhere
     store: Store,
     out: Path,
     asked: Asked,
     *,
     actor: str,
     now: datetime,
+    archive: Archive | None = None,
     report: Callable[[int, int], None] = _silent,
 ) -> Exported:
     """Write OUT/<analysis>/ with a data set a kind of label, and where each comes from.
 
-    `report` is told how many cases are done, of how many.
+    Images are read from the `archive`, the store unless one is given. `report` is told how many
+    cases are done, of how many.
 
     Raises
     ------
     InputError
         If there is nothing to write, or OUT is there already.
     ServiceError
-        If database or disk is in the way.
+        If database or disk is in the way, or a PACS that is the archive cannot be reached.
     """
     if out.exists():
         raise InputError("the folder to write is there already")
@@ -114,13 +117,16 @@ def export_labels(
         why = f": {left_out[0]}" if left_out else ""
         raise InputError(f"no reading was handed in whose labels may leave{why}")
     patients = _patients(chosen)
+    images = archive or StoreArchive(store)
     found: dict[str, Mapping[str, tuple[str, ...]]] = {}
     with fresh_folder(out) as part:
         for analysis in sorted({each.looked.job.analysis for each in chosen}):
             mine = [each for each in chosen if each.looked.job.analysis == analysis]
             folder = part / analysis
             folder.mkdir()
-            told = _counted(_labelled(store, mine, patients, left_out), len(mine), report)
+            told = _counted(
+                _labelled(images, store, mine, patients, left_out), len(mine), report
+            )
             found[analysis] = write_cases(folder, told, _wanted(analysis, mine))
             _write_provenance(folder / PROVENANCE, mine, patients)
         deeds = [
@@ -131,14 +137,22 @@ def export_labels(
     return Exported(found, tuple(left_out))
 
 
-def agreement_of(store: Store, wanted: Callable[[str], int]) -> Mapping[str, float]:
-    """Say how well the readers of each analysis agree: the worst of its tasks counts."""
+def agreement_of(
+    store: Store, wanted: Callable[[str], int], *, archive: Archive | None = None
+) -> Mapping[str, float]:
+    """Say how well the readers of each analysis agree: the worst of its tasks counts.
+
+    Raises
+    ------
+    ServiceError
+        If a PACS that is the `archive` cannot be reached.
+    """
     lightbox = lightbox_of(store.root)
+    images = archive or StoreArchive(store)
 
     def shown(looked: Looked) -> Shown:
         known = lightbox.find(looked.study.uid, looked.selection)
-        case = StoreArchive(store).case
-        return known or lightbox.prepare(case(looked.study, looked.selection))
+        return known or lightbox.prepare(images.case(looked.study, looked.selection))
 
     compared = Ledger(store, wanted, shown, budget_s=math.inf).compared()
     seen = [each for one in compared for each in one.seen]
@@ -213,12 +227,13 @@ def _wanted(analysis: str, counted: Sequence[Counted]) -> Wanted:
 
 
 def _labelled(
+    archive: Archive,
     store: Store,
     counted: Sequence[Counted],
     patients: Mapping[int, str],
     left_out: list[str],
 ) -> Iterator[Labelled]:
-    revising = Revising(store, StoreArchive(store))
+    revising = Revising(store, archive)
     for each in counted:
         try:
             told = [
