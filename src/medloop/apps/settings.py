@@ -21,6 +21,7 @@ SECTIONS = (
     "jobs",
     "audit",
     "reading",
+    "organization",
     "destination",
     "source",
 )
