@@ -150,7 +150,7 @@ class Countersigning:
         if user is None or user.name != waiting.who.name:
             raise UnsignedError("another")
         let_in = let_in_at(claims)
-        if not is_fresh(let_in, since=waiting.since, now=self.context.now()):
+        if let_in is None or not is_fresh(let_in, since=waiting.since, now=self.context.now()):
             raise UnsignedError("old")
         who = self._still(request, claims)
         if who is None or who.name != waiting.who.name:
@@ -215,9 +215,9 @@ def let_in_at(claims: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def is_fresh(let_in: datetime | None, *, since: datetime, now: datetime) -> bool:
+def is_fresh(let_in: datetime, *, since: datetime, now: datetime) -> bool:
     """Whether somebody was let in a moment ago, and for this signature (begun at `since`)."""
-    return let_in is not None and max(since - SKEW, now - FRESH) <= let_in <= now + SKEW
+    return max(since - SKEW, now - FRESH) <= let_in <= now + SKEW
 
 
 def page_of(reading: Reading) -> str:
