@@ -228,5 +228,8 @@ def test_a_study_without_photographs_is_unsuitable_and_says_what_it_holds(eye):
     scan = replace(case.study.series[0], modality="CT", content=Content.VOLUME)
     with pytest.raises(UnsuitableError, match="CR pictures, CT volume"):
         an_analysis({}).select(replace(case.study, series=(chest, scan)))
+    unnamed = replace(scan, modality="")
+    with pytest.raises(UnsuitableError, match=r"^no photograph in the study: volume$"):
+        an_analysis({}).select(replace(case.study, series=(unnamed,)))
     with pytest.raises(UnsuitableError, match="empty"):
         an_analysis({}).select(replace(case.study, series=()))

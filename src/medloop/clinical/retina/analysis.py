@@ -108,7 +108,7 @@ class RetinaAnalysis:
             if instance.frames > 0
         ]
         if not chosen:
-            held = sorted({f"{s.modality or 'no modality'} {s.content}" for s in study.series})
+            held = sorted({f"{each.modality} {each.content}".strip() for each in study.series})
             raise UnsuitableError(f"no photograph in the study: {', '.join(held) or 'empty'}")
         return tuple(chosen)
 
