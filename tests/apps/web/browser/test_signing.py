@@ -14,7 +14,7 @@ from tests.apps.web.browser.room import PASSWORD, Room, serving
 from tests.apps.web.nodes import NoInlet, node_of
 from tests.apps.web.provider import CLIENT, SECRET, running
 from tests.peers import free_port
-from tests.workflow.read_cases import READER, a_read_ct
+from tests.workflow.read_cases import READER, a_read_ct, read
 from tests.workflow.signing import issued
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -106,6 +106,19 @@ def test_what_has_changed_since_is_not_signed_and_the_page_says_so(opened, room)
     assert "look at it again, then sign" in dialog.get_by_role("alert").inner_text()
     (reading,) = store.readings.of_job(int(room.facts["ct"]))
     assert len(store.readings.versions(reading.id)) == 0
+
+
+def test_what_contradicts_is_named_where_one_signs(opened, room, axe):
+    page, store = opened, room.context.store
+    job = store.jobs.get(int(room.facts["ct"]))
+    gone = (("reject", n, None) for n in "12")
+    read(store, job, *gone, ("assess", "Lung-RADS", "4B"), now=room.context.now())
+    page.reload()
+    page.locator(".report-alert", has_text="no nodule is listed").wait_for(timeout=LONG_MS)
+    page.get_by_role("button", name="Sign…").click()
+    dialog = page.locator("dialog.report-sign-dialog")
+    dialog.locator(".notice", has_text="no nodule is listed").wait_for()
+    assert serious_violations(page, axe) + page.faults == []
 
 
 @pytest.fixture
