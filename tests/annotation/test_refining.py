@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from medloop.annotation.refining import Asked, box_of, refined
+from medloop.annotation.refining import Asked, box_of, refined, within
 from medloop.core.errors import InputError
 from medloop.imaging.packed import require_box, slices_of
 from medloop.imaging.refine import Marks, refine
@@ -80,6 +80,14 @@ def test_a_picture_is_refined_in_the_plane():
 def test_marks_outside_of_the_image_are_refused(places):
     with pytest.raises(InputError, match="outside of the image"):
         box_of(Asked(places, (), 5.0), SPACING, SHAPE)
+
+
+def test_marks_outside_of_the_image_are_left_out_where_others_are_in_it():
+    asked = Asked(((5, 5, 5), (-1, 5, 5)), ((90, 0, 0),), 5.0)
+    assert within(asked, SHAPE) == Asked(((5, 5, 5),), (), 5.0)
+    with pytest.raises(InputError, match="outside of the image"):
+        within(Asked(((-1, 5, 5),), ((90, 0, 0),), 5.0), SHAPE)
+    assert within(Asked((), (), 5.0), SHAPE) == Asked((), (), 5.0)
 
 
 def test_no_mark_is_refused():

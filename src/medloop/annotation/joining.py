@@ -48,13 +48,15 @@ def numbering_of(drafts: Sequence[Draft]) -> Numbering:
     kinds = {n for draft in drafts for n in draft.segments if _count(draft, n) > 1}
     given: set[int] = set()
     last = max((n for draft in drafts for n in draft.segments), default=0)
-    findings = []
+    findings: list[Common] = []
     for row in side_by_side({str(n): draft for n, draft in enumerate(drafts)}).rows:
         said = list(row.said.values())
         own = {
-            n: each.finding.segment
+            n: label
             for n, each in enumerate(said)
-            if each is not None and each.finding.segment not in (None, *kinds)
+            if each is not None
+            and (label := each.finding.segment) is not None
+            and label not in kinds
         }
         number = min(own.values(), default=None)
         if number in given:

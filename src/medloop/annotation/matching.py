@@ -230,7 +230,7 @@ def _measured(finding: Finding) -> Plain:
 
 def _place(finding: Finding) -> dict[str, Plain]:
     plain = finding_to_plain(finding)
-    placed = {key: plain[key] for key in PLACES if key in plain}
+    placed: dict[str, Plain] = {key: plain[key] for key in PLACES if key in plain}
     if "segment" in placed:  # numbers are each reader's own; what is drawn stands in masks
         placed["segment"] = True
     return placed

@@ -1,6 +1,6 @@
 """Marks that a reader puts on an image, and what becomes of the mask about them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +38,27 @@ class Asked:
     inside: tuple[Place, ...]
     outside: tuple[Place, ...]
     reach: float
+
+
+def within(asked: Asked, shape: Place) -> Asked:
+    """Leave out marks outside of an image; `shape` is along z, y and x.
+
+    Raises
+    ------
+    InputError
+        If all of them lie outside.
+    """
+    inside, outside = (
+        tuple(each for each in places if _is_in(each, shape))
+        for places in (asked.inside, asked.outside)
+    )
+    if not (inside or outside) and (asked.inside or asked.outside):
+        raise InputError("a mark lies outside of the image")
+    return replace(asked, inside=inside, outside=outside)
+
+
+def _is_in(place: Place, shape: Place) -> bool:
+    return all(0 <= n < size for n, size in zip(place, shape[::-1], strict=True))
 
 
 def box_of(asked: Asked, spacing: tuple[float, float, float], shape: Place) -> Box:

@@ -130,6 +130,15 @@ def test_marks_that_cannot_be_meant_are_refused_in_one_line(client, ct, reading,
     assert said in answer.json()["error"]
 
 
+def test_a_stroke_that_leaves_the_image_marks_what_lies_in_it(client, ct, reading):
+    where = f"/api/readings/{reading(ct).id}/refine"
+    inside = {"inside": [[5, 5, 5]]}
+    beyond = {"inside": [[5, 5, 5], [-4, 5, 5]], "outside": [[5, 999, 5]]}
+    told = [client.post(where, json=each).json() for each in (inside, beyond)]
+    assert told[0]["box"] == told[1]["box"]
+    assert told[0]["mask"] == told[1]["mask"]
+
+
 @pytest.mark.parametrize("reach", [0, -1, 1e9, "far", None])
 def test_a_reach_that_is_none_is_refused(client, ct, reading, reach):
     asked = {"inside": [[5, 5, 5]], "reach": reach}

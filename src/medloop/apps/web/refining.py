@@ -12,7 +12,7 @@ from jaxtyping import Float32, Shaped
 from numpy import ndarray
 from pydantic import BaseModel, Field
 
-from medloop.annotation.refining import Asked, Refiner, box_of, refined
+from medloop.annotation.refining import Asked, Refiner, box_of, refined, within
 from medloop.apps.web.context import Context
 from medloop.apps.web.images import images_of
 from medloop.apps.web.reading_access import own_reading
@@ -38,7 +38,8 @@ Index = Annotated[int, Field(ge=0, le=_SIDE)]
 Voxel = tuple[Index, Index, Index]
 Length = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 Bits = Annotated[str, Field(max_length=1 << 22)]
-Marked = Annotated[list[Voxel], Field(max_length=_MOST_MARKS)]
+Near = Annotated[int, Field(ge=-_SIDE, le=_SIDE)]  # a stroke may leave the image
+Marked = Annotated[list[tuple[Near, Near, Near]], Field(max_length=_MOST_MARKS)]
 
 
 class Marking(BaseModel):
@@ -112,7 +113,8 @@ def _add_refine(routes: APIRouter, context: Context, refiner: Refiner) -> None:
         looked = desk.look_up(reading.job)
         shown = desk.shown(looked)
         image, spacing = _pixels(shown)
-        asked = Asked(tuple(marking.inside), tuple(marking.outside), marking.reach)
+        marks = Asked(tuple(marking.inside), tuple(marking.outside), marking.reach)
+        asked = within(marks, (image.shape[0], image.shape[1], image.shape[2]))
         box = marking.box or box_of(asked, spacing, image.shape)
         size = require_box(box, image.shape)
         before = unpack(marking.mask, size) if marking.mask else np.zeros(size, np.bool_)
