@@ -12,7 +12,7 @@ from medloop.clinical.report.language import Language
 from medloop.core.finding import Box, Finding
 from medloop.core.geometry import Grid
 from medloop.core.image import Patch
-from medloop.core.plain import Record
+from medloop.core.plain import Plain, Record
 from medloop.core.prior import days_between
 from medloop.core.record import Recorded, from_record
 from medloop.core.study import Selection, Study
@@ -197,12 +197,14 @@ def _of_volume(looked: Looked, shown: Shown, grid: Grid) -> Record:
     }
 
 
-def _boxes(heat: Mapping[int, Patch]) -> list[Record]:
+def _boxes(heat: Mapping[int, Patch]) -> list[Plain]:
     """Say where heat lies, [low, high) in voxels [x, y, z], in the order of its bytes."""
-    boxes = []
+    boxes: list[Plain] = []
     for number, patch in sorted(heat.items()):
-        high = [low + size for low, size in zip(patch.low, patch.array.shape, strict=True)]
-        boxes.append({"key": str(number), "box": [list(patch.low[::-1]), high[::-1]]})
+        pairs = zip(patch.low[::-1], patch.array.shape[::-1], strict=True)
+        low: list[Plain] = [*patch.low[::-1]]
+        high: list[Plain] = [begin + size for begin, size in pairs]
+        boxes.append({"key": str(number), "box": [low, high]})
     return boxes
 
 
