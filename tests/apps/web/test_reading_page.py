@@ -23,7 +23,8 @@ def test_the_page_says_whose_images_these_are_in_ones_language(node, ct):
     english = client.get(f"/read/{ct.id}?lang=en", headers=HTML).text
     chinese = client.get(f"/read/{ct.id}?lang=zh", headers=HTML).text
     assert "WANG, XiaoDong" in english
-    assert "PID-0042 · M · 1962-07-14 · CT" in english
+    assert "PID-0042 · male · 1962-07-14 · CT" in english
+    assert "PID-0042 · 男 · 1962-07-14 · CT" in chinese
     assert "王小东" in chinese
     assert '<span class="badge">Lung nodules</span>' in english
     assert '<span class="badge">肺结节</span>' in chinese

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
@@ -15,6 +16,7 @@ from medloop.annotation.blinding import Panel
 from medloop.annotation.draft import Draft
 from medloop.annotation.matching import side_by_side
 from medloop.annotation.pairs import DECIDED, MODEL
+from medloop.apps.web.administration import analysis_name
 from medloop.apps.web.context import Context
 from medloop.apps.web.deciding import MINE, differing_findings, steps_for, table_of
 from medloop.apps.web.differences import COLORS, Maps, apart_by_slice, draw, rings_of
@@ -137,6 +139,7 @@ def _add_page(routes: APIRouter, court: Court) -> None:
                 looked=looked,
                 readings=readings,
                 is_reading=is_reading,
+                named=partial(analysis_name, language_of(request)),
             )
         bench = court.bench(who, job)
         return page(request, "adjudicate", **_values(request, court, bench))
@@ -188,6 +191,7 @@ def _values(request: Request, court: Court, bench: Bench) -> dict[str, Any]:
     is_done = bench.mine is not None and bench.mine.state is ReadingState.DONE
     return {
         "looked": bench.looked,
+        "named": partial(analysis_name, language_of(request)),
         "readings": bench.readings,
         "names": names,
         "one": one,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Final
 
 import numpy as np
@@ -19,10 +20,11 @@ from medloop.annotation.pairs import (
     agreements,
 )
 from medloop.apps.web import plots
+from medloop.apps.web.administration import analysis_name
 from medloop.apps.web.context import Context
 from medloop.apps.web.curtain import curtain_of
 from medloop.apps.web.images import images_of
-from medloop.apps.web.pages import page
+from medloop.apps.web.pages import language_of, page
 from medloop.apps.web.security import Permission, Principal, require
 from medloop.workflow.apart import Ledger
 
@@ -86,6 +88,7 @@ def router(context: Context) -> APIRouter:
             request,
             "agreement",
             analyses=_lines(found),
+            named=partial(analysis_name, language_of(request)),
             names={DECIDED: "agreement.adjudicated", MODEL: "agreement.model"},
             todo=todo if may_correct else [],
             awaited=ledger.awaited(),

@@ -39,17 +39,20 @@ def told(card: Mapping[str, Any], language: Language) -> Told:
     own = card.get("zh", {})
     if language is not Language.CHINESE or not isinstance(own, Mapping):
         own = {}
-    held = {
-        **{name: card.get(name, "") for name in ("title", "intended_use")},
-        "data": card.get("training", {}).get("data", ""),
-        "how": card.get("evaluation", {}).get("how", ""),
-    }
+
+    def one(name: str, held: Mapping[str, Any]) -> Said:
+        return _said(held.get(name, ""), own.get(name), language)
+
+    def several(name: str) -> tuple[Said, ...]:
+        return _all(card.get(name, ()), own.get(name, ()), language)
+
     return Told(
-        **{name: _said(said, own.get(name), language) for name, said in held.items()},
-        **{
-            name: _all(card.get(name, ()), own.get(name, ()), language)
-            for name in ("not_for", "limits")
-        },
+        title=one("title", card),
+        intended_use=one("intended_use", card),
+        not_for=several("not_for"),
+        limits=several("limits"),
+        data=one("data", card.get("training", {})),
+        how=one("how", card.get("evaluation", {})),
     )
 
 

@@ -16,12 +16,11 @@ from medloop.apps.promotion import Switched, promoted, rolled_back
 from medloop.apps.settings import Settings
 from medloop.apps.versions import Version, before, history, names, versions_of
 from medloop.apps.web.administration import Manager, Reader, back, show
-from medloop.apps.web.cards import figure_name, told
+from medloop.apps.web.cards import Told, figure_name, told
 from medloop.apps.web.context import Context
 from medloop.apps.web.pages import language_of
 from medloop.apps.web.plots import interval
 from medloop.apps.web.remembered import Remembered
-from medloop.clinical.report.language import Language
 from medloop.core.errors import InputError
 from medloop.models.bundle import Bundle, load_bundle
 from medloop.models.classification_plan import ClassificationPlan
@@ -103,7 +102,7 @@ def _add_pages(
             "models",
             models=known(),
             precision=settings.precision,
-            **_words(language_of(request)),
+            words=_words(request),
         )
 
     @routes.get("/models/{name}")
@@ -117,7 +116,7 @@ def _add_pages(
             about="models",
             model=found,
             card=bundle.card if bundle else {},
-            **_words(language_of(request)),
+            words=_words(request),
             points=operating_points(bundle) if bundle else (),
             measured=measured_of(name, settings),
             precision=settings.precision,
@@ -173,12 +172,17 @@ def operating_points(bundle: Bundle) -> tuple[tuple[str, float], ...]:
     return ()
 
 
-def _words(language: Language) -> Mapping[str, object]:
-    """Return what templates of models need to say cards in a language."""
-    return {
-        "told": partial(told, language=language),
-        "figure": partial(figure_name, language=language),
-    }
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a page says cards, in its language."""
+
+    told: Callable[[Mapping[str, Any]], Told]
+    figure: Callable[[str], str]
+
+
+def _words(request: Request) -> Words:
+    language = language_of(request)
+    return Words(partial(told, language=language), partial(figure_name, language=language))
 
 
 def _find(known: Sequence[Model], name: str) -> Model:

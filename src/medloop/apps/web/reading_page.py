@@ -13,6 +13,7 @@ from medloop.apps.web.context import Context
 from medloop.apps.web.images import Number
 from medloop.apps.web.pages import Theme, language_of, page, theme_of
 from medloop.apps.web.security import Permission, Principal, require
+from medloop.apps.web.texts import book, text
 from medloop.apps.web.viewer import viewer_link
 from medloop.apps.web.worklist import whose
 from medloop.clinical.report.language import Language, day
@@ -50,7 +51,7 @@ def router(context: Context) -> APIRouter:
             looked=looked,
             whose=_whose(looked, language),
             question=analysis_name(language, looked.job.analysis),
-            facts=_facts(looked),
+            facts=_facts(looked, language),
             prior=prior_job(context.store, looked),
             may_correct=principal.may(Permission.CORRECT),
             may_sign=principal.may(Permission.SIGN),
@@ -82,13 +83,15 @@ def _whose(looked: Looked, language: Language) -> str:
     return whose(study.patient, study.name if study.name != study.uid else "", language)
 
 
-def _facts(looked: Looked) -> list[str]:
+def _facts(looked: Looked, language: Language) -> list[str]:
     """Say whose images of what day these are, as the head of the page does."""
     study, patient = looked.study, looked.study.patient
     series = looked.selection.series[0]
     eye = _EYES.get(series.laterality, "") if series.content is Content.PICTURES else ""
     born = day(patient.birth_date)
-    facts = (patient.identifier, patient.sex, born, looked.modality, eye, study.description)
+    sex = f"study.sex.{patient.sex}"
+    told = text(sex, language) if sex in book() else patient.sex
+    facts = (patient.identifier, told, born, looked.modality, eye, study.description)
     return [fact for fact in (*facts, day(study.date)) if fact]
 
 

@@ -61,7 +61,7 @@ export function showFindings(host, session, view, choices, { went = () => {} } =
       isAdded ? null : button("✓", t("correct.js.accept"), () => act("accept", key), { "aria-pressed": String(state === "accepted") }),
       isAdded ? null : button("✕", t("correct.js.reject"), () => act("reject", key), { "aria-pressed": String(state === "rejected") }),
       button("✎", t("correct.js.edit"), () => edit(key)),
-      isAdded ? button("🗑", t("correct.js.remove"), () => session.remove(key)) : null,
+      isAdded ? button("⌫", t("correct.js.remove"), () => session.remove(key)) : null,
       isAdded || state === "proposed" ? null : button("↺", t("correct.js.restore"), () => session.restore(key)),
     ];
   };
