@@ -63,7 +63,7 @@ def quantize(options: Namespace, settings: Settings) -> Exit:
 
 def require_int8() -> None:
     """Refuse in one line what cannot be quantized here; `ServiceError`."""
-    for part in ("onnx", "nncf", "tomli_w"):
+    for part in ("onnx", "nncf"):
         if find_spec(part) is None:
             raise ServiceError(f"quantizing needs {part}: pip install 'medloop[quantize]'")
 
