@@ -228,7 +228,6 @@ export class Pane {
     return {
       takesRight: () => view.hands.takesRight,
       isFree: () => view.hands.isFree,
-      isFree: () => view.hands.isFree,
       act: (phase, point, event) => {
         const index = this.indexAt(point);
         const { axis } = this.plane;
