@@ -152,7 +152,8 @@ TEXTS: Final[Book] = {
     ),
     "correct.js.uploaded": ("The mask was taken over.", "分割已导入。"),
     "correct.js.save_first": (
-        "What you painted is not saved yet, and stays here: no file is taken or given until it is.",
+        "What you painted is not saved yet, and stays here: "
+        "no file is taken or given until it is.",
         "勾画尚未保存，仍保留在本页；保存之前不能导入或导出文件。",
     ),
     "correct.js.state_saved": ("Saved", "已保存"),
