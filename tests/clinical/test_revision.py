@@ -116,6 +116,9 @@ def test_a_nodule_without_a_size_has_no_category_and_the_report_says_so():
     assert "lung-unsized" in codes_of(found)
     assert "Lung-RADS" not in found.assessments["nodule_2"]
     assert found.assessments["Lung-RADS"] == "4B", "that of the nodule which was not touched"
+    english, chinese = (concluded(a_case(), found, language) for language in ("en", "zh"))
+    assert "2. Lung, nodule, not measured." in english.sentences
+    assert "2. 肺，结节，未测量。" in chinese.sentences
 
 
 def test_what_is_no_nodule_has_no_category_and_counts_in_none():

@@ -42,9 +42,15 @@ WORDS: Book = {
         "检出 {count} 个结节，最高 Lung-RADS {category} 类。",
     ),
     "nodule": (
-        "{number}. {place}, {size}\u00a0mm {texture} nodule{details}, Lung-RADS {category}.",
-        "{number}. {place}，{size}\u00a0mm {texture}结节{details}，Lung-RADS {category} 类。",
+        "{number}. {place}, {size}\u00a0mm {kind}{details}, Lung-RADS {category}.",
+        "{number}. {place}，{size}\u00a0mm {kind}{details}，Lung-RADS {category} 类。",
     ),
+    "unmeasured": (
+        "{number}. {place}, {kind}, not measured{details}.",
+        "{number}. {place}，{kind}，未测量{details}。",
+    ),
+    "kind_of": ("{texture} nodule", "{texture}结节"),
+    "kind_nodule": ("nodule", "结节"),
     "other": ("{number}. {place}: {what}.", "{number}. {place}：{what}。"),
     "mediastinum": ("Mediastinum", "纵隔"),
     "pleura": ("Pleura", "胸膜"),

@@ -11,6 +11,7 @@ from medloop.clinical.lung.lung_rads import MANAGEMENT, ORDER
 from medloop.clinical.lung.phrases import ADVICE, NOTICES, OTHERS, SHIPPED_BUNDLE, WORDS
 from medloop.clinical.lung.pictures import key_images
 from medloop.clinical.lung.since import history, since_table, summary, was_compared
+from medloop.clinical.lung.sizes import size_of
 from medloop.clinical.lung.wording import axes, place, size
 from medloop.clinical.lung.wording import number as number_of
 from medloop.clinical.lung.wording import qualities as qualities_of
@@ -144,15 +145,23 @@ def _sentence(finding: Finding, number: int, result: Result, language: Language)
         details.append(say(WORDS, "suspicion", language, share=percent(suspicion, language)))
     return say(
         WORDS,
-        "nodule",
+        "unmeasured" if size_of(finding) is None else "nodule",
         language,
         number=number,
         place=place(finding, language),
         size=size(finding),
-        texture=say(WORDS, qualities.get("texture", "solid"), language),
+        kind=_kind(qualities, language),
         details="".join(details) + history(finding, qualities, result, language),
         category=qualities.get("Lung-RADS", "–"),
     )
+
+
+def _kind(qualities: Mapping[str, str], language: Language) -> str:
+    """``part-solid nodule``; of unknown density a nodule alone."""
+    if "texture" not in qualities:
+        return say(WORDS, "kind_nodule", language)
+    texture = say(WORDS, qualities["texture"], language)
+    return say(WORDS, "kind_of", language, texture=texture)
 
 
 def _tables(result: Result, language: Language) -> tuple[Table, ...]:
@@ -201,7 +210,7 @@ def _row(
         signs.insert(0, say(WORDS, "sign_calcified", language))
     suspicion = finding.measured(codes.SUSPICION)
     chance = finding.probability
-    texture = say(WORDS, qualities.get("texture", "solid"), language)
+    texture = say(WORDS, qualities["texture"], language) if "texture" in qualities else "–"
     return (
         str(number),
         place(finding, language),
