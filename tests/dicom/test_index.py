@@ -16,6 +16,7 @@ from medloop.dicom import header as header_module
 from medloop.dicom.header import read_header
 from medloop.dicom.index import index
 from tests.dicom.slices import a_series, a_slice, save, stack
+from tests.dicom.written import a_result_folder
 
 FOLDERS = (
     Path(pydicom.__file__).parent / "data" / "test_files",
@@ -139,6 +140,23 @@ def test_a_series_knows_what_its_pixels_make(name, content, frames):
     (study,) = index([Path(get_testdata_file(name))]).studies
     (series,) = study.series
     assert (series.content, series.instances[0].frames) == (content, frames)
+
+
+@pytest.mark.parametrize(
+    ("changes", "content"),
+    [
+        ({}, Content.NONE),
+        ({"Manufacturer": "another"}, Content.PICTURES),
+        ({"ImageType": ["ORIGINAL", "PRIMARY"]}, Content.PICTURES),
+    ],
+)
+def test_what_an_analysis_drew_over_a_photograph_is_none_itself(tmp_path, changes, content):
+    drawn = pydicom.dcmread(a_result_folder(tmp_path) / "heatmap.dcm")
+    for name, value in changes.items():
+        setattr(drawn, name, value)
+    drawn.save_as(tmp_path / "drawn.dcm")
+    (study,) = index([tmp_path / "drawn.dcm"]).studies
+    assert [each.content for each in study.series] == [content]
 
 
 def test_reading_says_nothing_on_stderr(capfd):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from medloop.core.code import Code
 
 PRIVATE = "99MEDLOOP"
+MANUFACTURER = "medloop"  # of every object that we write
 
 
 def dcm(value: str, meaning: str) -> Code:

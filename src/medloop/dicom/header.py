@@ -18,12 +18,12 @@ from medloop.dicom.scan import CutOffError, NotPlainError, Values, scan
 
 _HEAD_BYTES: Final = 16 * 1024
 _MAX_HEADER_BYTES: Final = 64 * 1024**2
-_SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
+SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 _DIRECTORY: Final = "1.2.840.10008.1.3.10"
 
 _CHARSET, _IMAGE_TYPE, _SOP_CLASS, _SOP_UID = 0x00080005, 0x00080008, 0x00080016, 0x00080018
 _STUDY_DATE, _ACCESSION, _MODALITY = 0x00080020, 0x00080050, 0x00080060
-_STUDY_TEXT, _SERIES_TEXT = 0x00081030, 0x0008103E
+_MAKER, _STUDY_TEXT, _SERIES_TEXT = 0x00080070, 0x00081030, 0x0008103E
 _NAME, _ID, _BIRTH, _SEX = 0x00100010, 0x00100020, 0x00100030, 0x00100040
 _BODY_PART, _THICKNESS, _ECHO, _GAP = 0x00180015, 0x00180050, 0x00180081, 0x00180088
 _B_VALUE, _STUDY_UID, _SERIES_UID = 0x00189087, 0x0020000D, 0x0020000E
@@ -37,7 +37,7 @@ _META: Final = (0x00020002, 0x00020003, 0x00020010)
 _WANTED: Final = frozenset([
     _CHARSET, _IMAGE_TYPE, _SOP_CLASS, _SOP_UID, _STUDY_DATE, _ACCESSION, _MODALITY,
     _STUDY_TEXT, _SERIES_TEXT, _NAME, _ID, _BIRTH, _SEX, _BODY_PART, _THICKNESS, _ECHO, _GAP,
-    _B_VALUE, _STUDY_UID, _SERIES_UID, _ACQUISITION, _NUMBER, _POSITION, _ORIENTATION,
+    _MAKER, _B_VALUE, _STUDY_UID, _SERIES_UID, _ACQUISITION, _NUMBER, _POSITION, _ORIENTATION,
     _FRAME_OF_REFERENCE, _SIDE, _IMAGE_SIDE, _TEMPORAL, _FRAMES, _ROWS, _COLUMNS, _SPACING,
     _INTERCEPT, _SLOPE, _KERNEL,
 ])  # fmt: skip
@@ -81,6 +81,7 @@ class Header:
     phase: tuple[str, str, str, str]  # temporal position, acquisition, echo time, b value
     thickness_mm: float | None
     kernel: str
+    maker: str
 
 
 def read_header(path: Path) -> Header:
@@ -189,7 +190,7 @@ def _header(path: Path, values: Values) -> Header:
     series_uid = _text(values, _SERIES_UID) or _derived(uid, "series")
     return Header(
         path=path,
-        sop_class=_text(values, _SOP_CLASS) or _text(values, 0x00020002) or _SECONDARY_CAPTURE,
+        sop_class=_text(values, _SOP_CLASS) or _text(values, 0x00020002) or SECONDARY_CAPTURE,
         uid=uid,
         study_uid=_text(values, _STUDY_UID) or _derived(series_uid, "study"),
         series_uid=series_uid,
@@ -225,6 +226,7 @@ def _header(path: Path, values: Values) -> Header:
         ),
         thickness_mm=_positive(values, _THICKNESS),
         kernel=_text(values, _KERNEL, limit=128).partition("\\")[0].strip(),
+        maker=_text(values, _MAKER),
     )
 
 

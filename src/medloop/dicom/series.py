@@ -15,7 +15,8 @@ from medloop.core.study import (
     Study,
     StudyUid,
 )
-from medloop.dicom.header import Header
+from medloop.dicom.codes import MANUFACTURER
+from medloop.dicom.header import SECONDARY_CAPTURE, Header
 from medloop.dicom.layout import Part, Slice, orientation_name, separate, usual_gap_mm
 
 _STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
@@ -39,6 +40,8 @@ def content_of(header: Header) -> Content:
     name = header.sop_class
     if header.frames == 0 or name in _NOT_IMAGES or name.startswith(_NOT_IMAGE_PREFIXES):
         return Content.NONE
+    if _is_our_drawing(header):
+        return Content.NONE
     if "LOCALIZER" in header.image_type:
         return Content.PICTURES
     if name in _VOLUMES:
@@ -47,6 +50,12 @@ def content_of(header: Header) -> Content:
     if is_placed and header.frames == 1 and header.modality in _CROSS_SECTIONAL:
         return Content.VOLUME
     return Content.PICTURES
+
+
+def _is_our_drawing(header: Header) -> bool:
+    """Whether it is a picture that an analysis drew over another, not one that was taken."""
+    is_drawn = "DERIVED" in header.image_type and header.sop_class == SECONDARY_CAPTURE
+    return is_drawn and header.maker == MANUFACTURER
 
 
 def studies_of(headers: Iterable[Header]) -> tuple[Study, ...]:

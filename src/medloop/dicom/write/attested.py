@@ -11,8 +11,7 @@ from medloop.core.attestation import Attestation, Document
 from medloop.core.code import Code
 from medloop.core.finding import Provenance
 from medloop.core.person import plain_name
-from medloop.dicom.codes import dcm
-from medloop.dicom.write.attributes import MANUFACTURER
+from medloop.dicom.codes import MANUFACTURER, dcm
 from medloop.dicom.write.content import Relation, code_item, name_item, text_item
 
 _NOT_STATED = "not stated"  # where no setting names the site's organization: it is of type 1

@@ -12,11 +12,10 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from medloop import __version__
 from medloop.core.code import Code
 from medloop.core.study import Study
-from medloop.dicom.codes import PRIVATE
+from medloop.dicom.codes import MANUFACTURER, PRIVATE
 from medloop.dicom.write.sources import OPTIONAL, REQUIRED
 from medloop.dicom.write.uids import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 
-MANUFACTURER = "medloop"
 UTF_8 = "ISO_IR 192"
 
 

@@ -6,10 +6,9 @@ from pydicom import Dataset
 
 from medloop.core.code import Code
 from medloop.core.finding import Provenance, Result
-from medloop.dicom.codes import PRIVATE, dcm
+from medloop.dicom.codes import MANUFACTURER, PRIVATE, dcm
 from medloop.dicom.write.attested import observers, series_description, state
 from medloop.dicom.write.attributes import (
-    MANUFACTURER,
     Identity,
     coding_schemes,
     new_dataset,
