@@ -101,6 +101,7 @@ CHINESE: Final[Mapping[str, str]] = {
         "分割含有标签 {label}，现有标签为 {known}：请先新增该分割"
     ),
     "the mask is empty": "分割为空",
+    "a mask of this image has at most {limit} MB": "此图像的分割最多为 {limit} MB",
     "the mask holds {low} to {high}; labels are 0 to {most}": (
         "分割的数值为 {low} 至 {high}；标签须为 0 至 {most}"
     ),
