@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medloop.apps.bootstrap import OFFERS, Offer
+from medloop.apps import bootstrap
+from medloop.apps.bootstrap import Offer
 from medloop.apps.settings import Settings
 from medloop.core.errors import MedloopError
 from medloop.models.bundle import HASHES
@@ -24,7 +25,7 @@ class Current:
     """
 
     settings: Settings
-    offers: Mapping[str, Offer] = field(default_factory=lambda: OFFERS)
+    offers: Mapping[str, Offer] = field(default_factory=lambda: bootstrap.OFFERS)
     _stamps: dict[str, Stamp] = field(default_factory=dict)
     _built: dict[str, Analysis] = field(default_factory=dict)
 
