@@ -88,15 +88,20 @@ def test_trees_in_the_bundle_are_the_trees_grown(tmp_path):
     assert ((above[:, 0] > 0.5) == [g[0] > 0 for g in grades]).mean() > 0.9
 
 
-def test_grades_without_lesions_are_not_taken_for_grades_with_them(made, data, lesions):
-    path = made[0] / "folds/fold0.json"
+def test_grades_without_lesions_are_not_taken_for_grades_with_them(
+    made, data, lesions, tmp_path
+):
+    run = shutil.copytree(made[0], tmp_path / "run")
+    path = run / "folds/fold0.json"
     before = json.loads(path.read_text())
-    order = Order(a_quick_recipe("retina_grading"), data, made[0], resume=True)
+    order = Order(a_quick_recipe("retina_grading"), data, run, resume=True)
     train(order)
     alone = json.loads(path.read_text())
-    assert alone["logits"] == before["network_logits"]
-    train(Order(order.recipe, data, made[0], resume=True, lesions=lesions))
-    assert json.loads(path.read_text()) == before
+    np.testing.assert_allclose(alone["logits"], before["network_logits"], atol=2e-4)
+    train(Order(order.recipe, data, run, resume=True, lesions=lesions))
+    again = json.loads(path.read_text())
+    assert again["evidence"] == before["evidence"]
+    np.testing.assert_allclose(again["logits"], before["logits"], atol=2e-3)
 
 
 def test_a_division_that_differs_is_refused(made, data, lesions, tmp_path):
