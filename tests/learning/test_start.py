@@ -107,13 +107,13 @@ def test_a_bundle_keeps_its_network_in_half_precision_and_says_that_all_of_it_mo
 def test_a_card_says_which_bundle_a_training_started_from_and_how_much_moved(made, adapted):
     card = load_bundle(adapted).card["training"]
     assert card["start"]["sha256"] == made.sha256
-    assert card["start"]["bundle"] == "classification"
+    assert card["start"]["bundle"] == made.name
     assert card["start"]["new"] == []
     moved = card["moved"]
     assert 0 < moved["parameters"] < moved["of"] / 2
     assert moved["percent"] == pytest.approx(100 * moved["parameters"] / moved["of"], abs=0.01)
     assert (moved["adapt"], moved["rank"]) == ("lora", 2)
-    assert "--from classification" in card["command"]
+    assert f"--from {made.name}" in card["command"]
     assert "--set adapt=lora --set rank=2" in card["command"]
 
 
@@ -154,7 +154,7 @@ def test_a_killed_run_of_adapters_ends_in_the_same_weights(base, data, adapted, 
         if milestone.progress.epoch == 2:
             raise KilledError
 
-    order = tuned(base, data, tmp_path / "again", adapt="lora", rank=2)
+    order = tuned(base, data, tmp_path / adapted.name, adapt="lora", rank=2)
     with pytest.raises(KilledError):
         train(order, report=kill)
     train(replace(order, resume=True))
