@@ -104,6 +104,16 @@ def test_what_was_refused_for_what_was_missing_says_why_it_is_refused_now(jobs):
     assert jobs.all(state=JobState.FAILED) == ()
 
 
+@pytest.mark.parametrize("is_bad", [True, False])
+def test_what_was_refused_no_longer_is_when_all_of_it_is_there(jobs, is_bad):
+    jobs.refuse(STUDY, "lung", "slice gap 9 mm", now=NOON, is_bad=is_bad)
+    jobs.refuse(STUDY, "brain", "no MR", now=NOON)
+    assert jobs.add(STUDY, "lung", ["1.2.1"], now=NOON)
+    assert "lung" in {each.analysis for each in jobs.all(state=JobState.WAITING)}
+    assert jobs.all(state=JobState.FAILED) == ()
+    assert [each.analysis for each in jobs.all(state=JobState.SKIPPED)] == ["brain"]
+
+
 def test_a_job_of_a_dead_worker_is_claimed_again_when_its_lease_ends(jobs):
     first = claim(jobs)
     assert claim(jobs, at=NOON + LEASE - timedelta(seconds=1)) is None

@@ -18,6 +18,7 @@ from sqlalchemy import (
     RowMapping,
     and_,
     case,
+    delete,
     func,
     not_,
     or_,
@@ -77,9 +78,14 @@ class Jobs:
         """Let a job wait; False if it is in the table already, in whatever state.
 
         What it waits for becomes as urgent: the same analysis of the patient's earlier studies.
+        That the analysis was refused, when less of the study was there, no longer counts.
         """
         row = _row(study, analysis, selection, now=now) | {"priority": priority}
-        return self._insert(row)
+        is_new = self._insert(row)
+        refused = _refused(_row(study, analysis, (), now=now))
+        with self.database.writing() as connection:
+            connection.execute(delete(table).where(refused))
+        return is_new
 
     def refuse(
         self,
@@ -99,14 +105,8 @@ class Jobs:
         row = _row(study, analysis, (), now=now)
         if self._insert(row | said):
             return True
-        before = and_(
-            table.c.study_uid == study,
-            table.c.analysis == analysis,
-            table.c.selection_key == row["selection_key"],
-            table.c.claims == 0,
-            table.c.state.in_((JobState.SKIPPED.value, JobState.FAILED.value)),
-            or_(table.c.state != said["state"], table.c.reason != reason),
-        )
+        differs = or_(table.c.state != said["state"], table.c.reason != reason)
+        before = and_(_refused(row), differs)
         with self.database.writing() as connection:
             connection.execute(update(table).where(before).values(said | {"changed": now}))
         return False
@@ -303,6 +303,17 @@ def _changed(
     if row is None:
         raise TakenOverError(f"job {job.id} was taken over while it was {job.state}")
     return job_of(row)
+
+
+def _refused(row: Mapping[str, object]) -> ColumnElement[bool]:
+    """Whether a row says that an analysis did not suit the study of `row`, and nothing more."""
+    return and_(
+        table.c.study_uid == row["study_uid"],
+        table.c.analysis == row["analysis"],
+        table.c.selection_key == row["selection_key"],
+        table.c.claims == 0,
+        table.c.state.in_((JobState.SKIPPED.value, JobState.FAILED.value)),
+    )
 
 
 def _row(
