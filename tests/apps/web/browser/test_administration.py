@@ -55,7 +55,7 @@ def test_an_administrator_walks_through_the_pages(room, page):
 def test_somebody_is_added_and_chooses_a_password(room, page, chromium):
     room.enter(page, Role.ADMINISTRATOR)
     page.get_by_role("link", name="Users").click()
-    page.get_by_label("Name").fill("li")
+    page.get_by_label("Name", exact=True).fill("li")
     page.get_by_label("Role").select_option("reader")
     page.get_by_role("button", name="Add a user").click()
     once = page.locator("#secret").inner_text()
@@ -63,7 +63,7 @@ def test_somebody_is_added_and_chooses_a_password(room, page, chromium):
     with chromium.new_context(java_script_enabled=False) as plain:
         other = plain.new_page()
         other.goto(room.address("/login?next=/jobs"))
-        other.get_by_label("Name").fill("li")
+        other.get_by_label("Name", exact=True).fill("li")
         other.get_by_label("Password").fill(once)
         other.get_by_role("button", name="Sign in").click()
         other.get_by_label("The password you were given").fill(once)
