@@ -40,7 +40,7 @@ def products(tmp_path_factory):
 
 def test_contours_labels_record_and_report_are_written(products):
     names = {path.name for path in products.iterdir()} - {"report.pdf", "report.dcm"}
-    files = {"result.json", "report.html", "overlay.png", "labels.nii.gz"}
+    files = {"result.json", "report.html", "overlay.png", "labels.nii.gz", "probabilities.npz"}
     assert names == files | {"rtstruct.dcm", "seg.dcm", "sr.dcm", "overlay.dcm"}
 
 
