@@ -174,8 +174,8 @@ def test_objects_are_those_of_orthanc(client, peer):
             for each in (client, peer)
         )
         assert ours == theirs
-        if number == 3:  # Orthanc 1.10 ends at times when it unpacks RLE
-            continue
+        if ours.file_meta.TransferSyntaxUID.is_compressed:
+            continue  # Orthanc 1.10 ends at times when it unpacks
         (frame,), (same,) = (
             each.retrieve_instance_frames(
                 *instance(number),
