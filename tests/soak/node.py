@@ -206,7 +206,7 @@ def soak(
     eye = write_photographs(folder / "eye")[1]
     port = free_port()
     with orthanc(folder, modalities={"MEDLOOP": port}) as pacs:
-        settings = "[receive]\nquiet_s = 1\n" + pacs_section("pacs", pacs.dicom_port, pacs.aet)
+        settings = "[receive]\nquiet_s = 10\n" + pacs_section("pacs", pacs.dicom_port, pacs.aet)
         with node(folder / "node", settings, dicom_port=port, workers=1) as running:
             with sending(running, figures, eye, seed=seed):
                 hurt(running, pacs, figures, kills=kills, rng=np.random.default_rng(seed))
