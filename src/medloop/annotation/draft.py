@@ -90,6 +90,10 @@ class Draft:
     seconds: float = 0.0
     clicks: int = 0
 
+    def count(self, label: int) -> int:
+        """Count the findings that name a segment by its label."""
+        return sum(each.finding.segment == label for each in self.findings)
+
     def finding(self, key: str) -> Drafted:
         """Look a finding up, or raise `InputError`."""
         for each in self.findings:

@@ -45,7 +45,7 @@ def numbering_of(drafts: Sequence[Draft]) -> Numbering:
     Labels that stand for several findings, as kinds of lesions do, keep theirs.
     """
     tables: list[dict[int, int]] = [{} for _ in drafts]
-    kinds = {n for draft in drafts for n in draft.segments if _count(draft, n) > 1}
+    kinds = {n for draft in drafts for n in draft.segments if draft.count(n) > 1}
     given: set[int] = set()
     last = max((n for draft in drafts for n in draft.segments), default=0)
     findings: list[Common] = []
@@ -113,7 +113,3 @@ def _segments(
             if segment is not None and number not in found:
                 found[number] = unlike(segment, number, found)
     return dict(sorted(found.items()))
-
-
-def _count(draft: Draft, label: int) -> int:
-    return sum(each.finding.segment == label for each in draft.findings)

@@ -58,7 +58,7 @@ def with_object(mine: Drawing, theirs: Drawing, key: str, wanted: Drafted) -> Me
     same = counterpart(mine.draft, key, wanted)
     own = same.key if same is not None else ""
     segment = theirs.draft.segments.get(label)
-    is_kind = _count(theirs.draft, label) > 1 and label in segments
+    is_kind = theirs.draft.count(label) > 1 and label in segments
     if segment is None or (is_kind and segments[label].name == segment.name):
         return Merged(mine.labels, segments, {key: label})
     drawn = theirs.labels == label
@@ -110,12 +110,8 @@ def with_all(mine: Drawing, theirs: Drawing) -> Merged:
 def _is_kind(mine: Draft, theirs: Draft, label: int) -> bool:
     """Whether a label of mine stands for several findings, and for the same with them."""
     known = theirs.segments.get(label)
-    is_shared = _count(mine, label) > 1
+    is_shared = mine.count(label) > 1
     return is_shared and known is not None and known.name == mine.segments[label].name
-
-
-def _count(draft: Draft, label: int) -> int:
-    return sum(each.finding.segment == label for each in draft.findings)
 
 
 def _number(
@@ -142,7 +138,7 @@ def _free(label: int, *drafts: Draft) -> int:
         each.finding.segment or 0 for draft in drafts for each in draft.findings
     }
     first = drafts[0]
-    if label not in first.segments and _count(first, label) == 0:
+    if label not in first.segments and first.count(label) == 0:
         return label
     return max(taken, default=0) + 1
 

@@ -81,11 +81,7 @@ class Jobs:
         That the analysis was refused, when less of the study was there, no longer counts.
         """
         row = _row(study, analysis, selection, now=now) | {"priority": priority}
-        is_new = self._insert(row)
-        refused = _refused(_row(study, analysis, (), now=now))
-        with self.database.writing() as connection:
-            connection.execute(delete(table).where(refused))
-        return is_new
+        return self._insert(row, instead_of=_refused(_row(study, analysis, (), now=now)))
 
     def refuse(
         self,
@@ -257,11 +253,15 @@ class Jobs:
             found = {JobState(s): n for s, n in connection.execute(asked)}
         return dict.fromkeys(JobState, 0) | found
 
-    def _insert(self, row: Mapping[str, object]) -> bool:
+    def _insert(
+        self, row: Mapping[str, object], *, instead_of: ColumnElement[bool] | None = None
+    ) -> bool:
         with self.database.writing() as connection:
             is_new = bool(self.database.insert_new(connection, table, [row]))
             if is_new and row["priority"]:
                 raise_earlier(connection)
+            if instead_of is not None:  # last, so that no number is given twice
+                connection.execute(delete(table).where(instead_of))
         return is_new
 
     def _change(self, job: Job, **values: str | int | datetime | None) -> Job:

@@ -8,13 +8,13 @@ from pydicom import Dataset
 
 from medloop.core.finding import Provenance
 from medloop.dicom.codes import SOURCE_IMAGE
+from medloop.dicom.header import SECONDARY_CAPTURE
 from medloop.dicom.write.attested import series_description
 from medloop.dicom.write.attributes import Identity, coded, new_dataset, reference
 from medloop.dicom.write.jpeg import encode_jpeg
 from medloop.dicom.write.pixels import store_jpeg
 from medloop.dicom.write.uids import result_uid
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _SERIES_NUMBERS = {"heatmap": 903, "overlay": 904}
 
 
