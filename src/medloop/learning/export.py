@@ -23,6 +23,9 @@ from medloop.models.segmentation_plan import SegmentationPlan
 _LEAST_HALVED = 256  # smaller constants (shapes, biases of one layer) stay as they are
 _LEAST_QUARTERED = 20_000  # numbers of a weight from which on INT8 changes no figure we measure
 _CONVOLUTION = 4  # axes of a convolution's weight, at least
+_SIDES = ("rows", "columns")
+_SIZED = frozenset({"Reshape", "Expand", "Tile", "Range", "ConstantOfShape"})
+_SCALES = 3  # inputs of a Resize by scales; a fourth holds sizes
 
 
 class GradingEnsemble(nn.Module):
@@ -152,27 +155,49 @@ def export_onnx(
     weights give the same bytes.
     """
     model.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload] # torch types no memory_format
-    units = torch.export.Dim
-    height, width = 32 * units("rows", min=2, max=256), 32 * units("columns", min=2, max=256)
-    shapes: dict[str, Any] | None = {"image": {2: height, 3: width}}
-    if example is not None:
-        shapes = None if free is None else {"image": dict(free)}
-    example = torch.zeros(1, 3, 256, 320) if example is None else example
+    shown = torch.zeros(1, 3, 256, 320) if example is None else example
     with without_exporter_notes():
         torch.onnx.export(
             model,
-            (example,),
+            (shown,),
             str(path),
             input_names=["image"],
             output_names=list(outputs),
-            dynamic_shapes=shapes,
+            dynamic_shapes=None if free is None else {"image": dict(free)},
             dynamo=True,
             external_data=False,
             optimize=True,
             verbose=False,
         )
     proto = onnx.load(str(path))
+    if example is None:
+        _free_sides(proto)
     path.write_bytes(_plain(_packed(proto)).SerializeToString(deterministic=True))
+
+
+def _free_sides(proto: onnx.ModelProto) -> None:
+    """Let rows and columns be as they come; exported with free ones, the nodes are the same.
+
+    Raises
+    ------
+    ValueError
+        If a node holds a size, so that they cannot be.
+    """
+    graph = proto.graph
+    holding = [node.op_type for node in graph.node if node.op_type in _SIZED]
+    holding += [
+        n.op_type for n in graph.node if n.op_type == "Resize" and len(n.input) > _SCALES
+    ]
+    if holding:
+        raise ValueError(f"nodes hold the size of the example: {', '.join(sorted(holding))}")
+    for part in (*graph.input, *graph.output):
+        for axis, name in zip(part.type.tensor_type.shape.dim[2:], _SIDES, strict=False):
+            axis.dim_param = f"{part.name}_{name}"
+
+
+def _holds_a_size(node: onnx.NodeProto) -> bool:
+    by_sizes = node.op_type == "Resize" and len(node.input) > _SCALES
+    return by_sizes or node.op_type in _SIZED
 
 
 def _packed(proto: onnx.ModelProto) -> onnx.ModelProto:
