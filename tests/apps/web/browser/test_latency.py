@@ -1,7 +1,8 @@
 """Pages are usable over a slow line: 200 ms there and back, 10 Mbit/s.
 
-Counted are requests that had to wait for another to end, which a busy machine does not change;
-what comes from the browser's own cache counts nothing.
+Counted are requests that began only when another had ended; what comes from the browser's own
+cache counts nothing. A busy machine can delay a request past another's end, never bring it
+before one that it needs: of a few visits the one with the fewest rounds tells.
 """
 
 import gzip
@@ -98,29 +99,43 @@ PAGES = {
 }
 
 
+VISITS = 4
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_takes_few_round_trips_and_fewer_when_it_is_known(
-    room, page, name, record_property
+    room, another_page, name, record_property
 ):
-    slow = PAGES[name]
-    page.context.add_cookies([room.session(slow.role)])
-    for time, limit in zip(("first", "again"), slow.most, strict=True):
-        rounds, line = opened(page, room.address(slow.path), slow.ready, slow.last)
+    slow, fewest = PAGES[name], [99, 99]
+    for _visit in range(VISITS):
+        page = another_page()
+        page.context.add_cookies([room.session(slow.role)])
+        for nth, time in enumerate(("first", "again")):
+            rounds, line = opened(page, room.address(slow.path), slow.ready, slow.last)
+            fewest[nth] = min(fewest[nth], rounds)
+            over = [line.urls[each] for each in line.ended.keys() - line.kept]
+            told = f"{rounds} rounds, {len(over)} requests, {line.bytes / 1000:.0f} kB"
+            record_property(f"{name} {time}", told)
+        if fewest[0] <= slow.most[0] and fewest[1] <= slow.most[1]:
+            return
+    raise AssertionError(f"{fewest[0]} rounds, then {fewest[1]}: {sorted(over)}")
+
+
+def test_from_the_worklist_a_reading_opens_with_scripts_at_hand(room, another_page):
+    fewest = 99
+    for _visit in range(VISITS):
+        page = another_page()
+        page.context.add_cookies([room.session(Role.READER)])
+        opened(page, room.address("/"), "tbody tr", ".js")
+        rounds, line = opened(
+            page, room.address("/read/{ct}"), "#reading[data-ready]", "/volume.nii"
+        )
         over = [line.urls[each] for each in line.ended.keys() - line.kept]
-        told = f"{rounds} rounds, {len(over)} requests, {line.bytes / 1000:.0f} kB"
-        record_property(f"{name} {time}", told)
-        assert rounds <= limit, sorted(over)
-
-
-def test_from_the_worklist_a_reading_opens_with_scripts_at_hand(room, page):
-    page.context.add_cookies([room.session(Role.READER)])
-    opened(page, room.address("/"), "tbody tr", ".js")
-    rounds, line = opened(
-        page, room.address("/read/{ct}"), "#reading[data-ready]", "/volume.nii"
-    )
-    over = [line.urls[each] for each in line.ended.keys() - line.kept]
-    assert [url for url in over if url.endswith(".js")] == []
-    assert rounds <= 3  # the page, what it shows, the volume
+        assert [url for url in over if url.endswith(".js")] == []
+        fewest = min(fewest, rounds)
+        if fewest <= 3:  # the page, what it shows, the volume
+            return
+    raise AssertionError(f"{fewest} rounds: {sorted(over)}")
 
 
 def test_pages_come_compressed(room, page):
