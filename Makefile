@@ -44,6 +44,7 @@ bench: $(VENV)/.test ## time medloop beside what it is compared with, on this ma
 	$(BIN)/python -m benchmarks page -o out/bench
 
 soak: $(VENV)/.test ## hurt medloop for an hour or two: broken files and PDUs, 200 kills of each part, 20 minutes of load
+	$(BIN)/python -m pytest -n auto -m whole
 	$(BIN)/python -m tests.soak --files $(SOAK_FILES)
 	$(BIN)/python -m tests.soak.pdus --count 10000
 	$(BIN)/python -m tests.soak.receiving --kills 200

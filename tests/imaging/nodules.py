@@ -63,17 +63,25 @@ def a_direction(rng: np.random.Generator) -> np.ndarray:
     return v / np.linalg.norm(v)
 
 
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))
+
+
 def depth(scene: Scene, places_mm: np.ndarray) -> np.ndarray:
     """Depth under the nodule's surface, in mm (first order), wall not yet taken off."""
-    local = (places_mm - np.array(scene.offset_mm)) @ scene.turn
+    centered = places_mm - np.array(scene.offset_mm)
     radii = np.array(scene.radii_mm)
+    q, slope = (
+        _length(centered @ (scene.turn / radii)),
+        _length(centered @ (scene.turn / radii**2)),
+    )
     lobes, share = scene.ripple
     if lobes:
-        angle = np.arctan2(local[..., 1], local[..., 2])
-        local = local / (1 + share * np.cos(lobes * angle))[..., None]
-    q = np.sqrt(((local / radii) ** 2).sum(-1)) + 1e-9
-    slope = np.sqrt(((local / radii**2) ** 2).sum(-1)) / q + 1e-9
-    return (1 - q) / np.where(q > 0.3, slope, 1 / radii.min())
+        local = centered @ scene.turn
+        wave = 1 + share * np.cos(lobes * np.arctan2(local[..., 1], local[..., 2]))
+        q, slope = q / wave, slope / wave
+    q += 1e-9
+    return (1 - q) / np.where(q > 0.3, slope / q + 1e-9, 1 / radii.min())
 
 
 def beyond_wall(scene: Scene, places_mm: np.ndarray) -> np.ndarray:
@@ -91,7 +99,7 @@ def in_tube(scene: Scene, places_mm: np.ndarray) -> np.ndarray:
     direction, place, radius = scene.tube
     away = places_mm - np.array(scene.offset_mm) - place
     away = away - (away @ direction)[..., None] * direction
-    return radius - np.sqrt((away**2).sum(-1))
+    return radius - _length(away)
 
 
 def _cover(depth_mm: np.ndarray) -> np.ndarray:
@@ -118,7 +126,7 @@ def draw(
     hu += _cover(nodule) * (np.maximum(hu, scene.density_hu) - hu)
     if scene.core:
         center = places - np.array(scene.offset_mm)
-        core = _cover(scene.core[0] - np.sqrt((center**2).sum(-1)))
+        core = _cover(scene.core[0] - _length(center))
         hu += core * (scene.core[1] - hu)
     hu += _cover(wall) * (WALL - hu)
     hu = gaussian_filter(hu, (0, scanner.blur_mm / step_j, scanner.blur_mm / step_j))

@@ -126,7 +126,7 @@ def test_a_few_drawn_nodules_measure_what_was_drawn(place, density):
     assert abs(bias) < 0.5
 
 
-@pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.parametrize("has_mask", [True, False])
 def test_mean_axes_are_right_within_0_3_mm_and_scatter_by_at_most_0_6_mm(has_mask):
     """4 to 20 mm, slices of 1 to 2.5 mm, with and without a mask of the lung."""
