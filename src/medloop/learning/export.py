@@ -77,6 +77,14 @@ class SegmentationEnsemble(nn.Module):
         return torch.stack([torch.softmax(m(image), dim=1) for m in self.members]).mean(0)
 
 
+class LogMean(SegmentationEnsemble):
+    """Logarithm of the mean probabilities: logits of one network that says the same."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, C, S) to logits (B, N, S), background first."""
+        return super().forward(image).clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
 class ClassificationEnsemble(nn.Module):
     """Mean logits of several networks that give an image a class."""
 

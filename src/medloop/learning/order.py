@@ -1,5 +1,6 @@
 """One call of ``medloop train``: what was asked for, and where each part of it is kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import torch
 from torch import nn
 
 from medloop.learning.classification.opening import Planned as PlannedClassification
+from medloop.learning.classification.recipe import ClassificationRecipe
 from medloop.learning.classification.task import ClassificationTask
 from medloop.learning.detection.opening import Planned as PlannedDetection
 from medloop.learning.detection.task import DetectionTask
@@ -16,6 +18,7 @@ from medloop.learning.lung.opening import Planned as PlannedNodules
 from medloop.learning.lung.task import NoduleTask
 from medloop.learning.ranks import Ranks
 from medloop.learning.segmentation.opening import Planned
+from medloop.learning.segmentation.recipe import SegmentationRecipe
 from medloop.learning.segmentation.task import SegmentationTask
 from medloop.learning.start import Start
 from medloop.learning.tasks import GradingTask, LesionTask
@@ -81,9 +84,22 @@ class Milestone:
         return self.progress.seconds * (here + self.waiting * self.progress.epochs)
 
 
-def finished(order: Order, part: str) -> Path:
+def finished(order: Order, member: str) -> Path:
     """Where a network is kept once it is trained."""
-    return order.out / "work" / f"{part}.pt"
+    return order.out / "work" / f"{member}.pt"
+
+
+def members_of(order: Order, part: str) -> tuple[str, ...]:
+    """Name the networks of a part: ``fold0``, and ``fold0-1`` ... where there are several."""
+    recipe = order.recipe
+    several = isinstance(recipe, ClassificationRecipe | SegmentationRecipe)
+    count = recipe.networks if several else 1
+    return (part, *(f"{part}-{n}" for n in range(1, count)))
+
+
+def is_trained(order: Order, part: str) -> bool:
+    """Whether all networks of a part are trained."""
+    return all(finished(order, member).is_file() for member in members_of(order, part))
 
 
 def adapter_path(order: Order, part: str) -> Path:
@@ -91,13 +107,28 @@ def adapter_path(order: Order, part: str) -> Path:
     return order.out / "work" / f"{part}.{ADAPTER}"
 
 
-def fold_networks(order: Order) -> list[Path]:
-    """Name the folds' networks that are trained."""
-    return sorted((order.out / "work").glob("fold*.pt"))
+def trained_folds(order: Order) -> list[str]:
+    """Name the folds whose networks are all trained."""
+    parts = sorted(path.stem for path in (order.out / "work").glob("fold*.pt"))
+    return [part for part in parts if "-" not in part and is_trained(order, part)]
 
 
-def loaded(task: LearningTask, path: Path) -> nn.Module:
-    """Load a network that is trained."""
+def loaded(order: Order, task: LearningTask, part: str) -> list[nn.Module]:
+    """Load the networks of a part, which are trained."""
+    return [loaded_member(order, task, member) for member in members_of(order, part)]
+
+
+def loaded_member(order: Order, task: LearningTask, member: str) -> nn.Module:
+    """Load one network that is trained."""
     network = task.network()
-    network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    state = torch.load(finished(order, member), weights_only=True, map_location="cpu")
+    network.load_state_dict(state)
     return network.eval()
+
+
+def together(task: LearningTask, members: Sequence[nn.Module]) -> nn.Module:
+    """Return what answers with the mean of a part's networks, as one of them would."""
+    if len(members) > 1 and isinstance(task, ClassificationTask | SegmentationTask):
+        return task.together(members)
+    (alone,) = members
+    return alone

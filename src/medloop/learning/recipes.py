@@ -202,6 +202,7 @@ _LIMITS = {
     "healthy": (0.0, 1.0),
     "detail": (0.1, 1.0),
     "of_folds": (2, 100),
+    "networks": (1, 100),
     "accumulate": (1, 10_000),
     "patience": (0, 10_000),
     "minutes": (0.0, 100_000.0),

@@ -22,9 +22,8 @@ from medloop.learning.order import (
     LearningTask,
     Order,
     adapter_path,
-    finished,
-    fold_networks,
     loaded,
+    trained_folds,
 )
 from medloop.learning.second import Second
 from medloop.learning.start import asked, begin, in_words, told
@@ -94,9 +93,9 @@ def make_bundle(order: Order, task: LearningTask, second: Second | None, cases: 
 
 
 def _members(order: Order, task: LearningTask) -> Sequence[nn.Module]:
-    final = [finished(order, FINAL)] if order.recipe.ship != "folds" else []
-    folds = fold_networks(order) if order.recipe.ship != "final" else []
-    return [loaded(task, path) for path in (*final, *folds)]
+    final = [FINAL] if order.recipe.ship != "folds" else []
+    folds = trained_folds(order) if order.recipe.ship != "final" else []
+    return [network for part in (*final, *folds) for network in loaded(order, task, part)]
 
 
 def _divided_by(order: Order) -> str:
@@ -111,7 +110,7 @@ def _shipped_by(order: Order) -> str:
     """Name the settings that decide which networks are shipped, where they are unusual."""
     if order.recipe.ship == "final":
         return ""
-    folds = ",".join(path.stem.removeprefix("fold") for path in fold_networks(order))
+    folds = ",".join(part.removeprefix("fold") for part in trained_folds(order))
     final = " --set final=false" if order.recipe.ship == "folds" else ""
     return f" --set ship={order.recipe.ship} --set folds={folds}{final}"
 

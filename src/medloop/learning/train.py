@@ -1,7 +1,7 @@
 """``medloop train``: folds, final network, bundle; each part is kept and never redone."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,12 @@ from medloop.learning.order import (
     Order,
     adapter_path,
     finished,
-    fold_networks,
-    loaded,
+    is_trained,
+    loaded_member,
+    members_of,
     order_for,
+    together,
+    trained_folds,
 )
 from medloop.learning.ranks import joined
 from medloop.learning.recipes import SHIPS, Recipe
@@ -110,13 +113,17 @@ def train(
             fold_of = _split(order, task)
             order, task = _budgeted(order, task, tell)
         second = _second(order, task, count)
-        for number, part in enumerate(parts):
-            ears = _ears(part, number, len(parts), report, pulse)
+        every = [member for part in parts for member in members_of(order, part)]
+        ears = {
+            member: _ears(member, number, len(every), report, pulse)
+            for number, member in enumerate(every)
+        }
+        for part in parts:
             if part == FINAL:
-                _network(order, task, part, np.arange(len(fold_of)), ears)
+                _networks(order, task, part, np.arange(len(fold_of)), ears)
             else:
                 _cross_validate(order, task, second, part, ears)
-        if order.recipe.ship != "folds" and not finished(order, FINAL).is_file():
+        if order.recipe.ship != "folds" and not is_trained(order, FINAL):
             return None
         if ranks.is_first:
             make_bundle(order, task, second, len(fold_of))
@@ -125,10 +132,10 @@ def train(
         return order.out
 
 
-def _ears(part: str, number: int, parts: int, report: Say, pulse: Count) -> _Ears:
+def _ears(member: str, number: int, members: int, report: Say, pulse: Count) -> _Ears:
     return _Ears(
-        lambda progress: report(Milestone(part, progress, parts - number - 1)),
-        lambda done, every: pulse(number * every + done, parts * every),
+        lambda progress: report(Milestone(member, progress, members - number - 1)),
+        lambda done, every: pulse(number * every + done, members * every),
     )
 
 
@@ -182,7 +189,7 @@ def _device(wanted: str) -> str:
 
 
 def _parts(order: Order) -> tuple[str, ...]:
-    """Name the networks to train, ``fold0`` ... and ``final``."""
+    """Name the parts to train networks for, ``fold0`` ... and ``final``."""
     recipe = order.recipe
     if recipe.precision not in PRECISIONS:
         raise SettingError(
@@ -199,16 +206,24 @@ def _parts(order: Order) -> tuple[str, ...]:
         raise SettingError(f"setting folds={recipe.folds!r}: {there_are}")
     if recipe.ship not in SHIPS:
         raise SettingError(f"setting ship={recipe.ship!r} is none of {', '.join(SHIPS)}")
-    if recipe.ship != "final" and order.start.tuning.adapt == "lora":
-        raise SettingError(f"setting ship={recipe.ship!r}: adapters are of one network")
+    if order.start.tuning.adapt == "lora":
+        _require_one(order)
     parts = tuple(f"fold{fold}" for fold in folds)
-    if recipe.ship == "folds" and not parts and not fold_networks(order):
+    if recipe.ship == "folds" and not parts and not trained_folds(order):
         raise SettingError("setting ship='folds' with no fold to train and none trained")
     if recipe.final:
         return (*parts, FINAL)
     if not parts:
         raise SettingError("settings folds='' and final=false leave nothing to train")
     return parts
+
+
+def _require_one(order: Order) -> None:
+    """Refuse what ships several networks."""
+    if order.recipe.ship != "final":
+        raise SettingError(f"setting ship={order.recipe.ship!r}: adapters are of one network")
+    if (count := len(members_of(order, FINAL))) > 1:
+        raise SettingError(f"setting networks={count}: adapters are of one network")
 
 
 def _split(order: Order, task: LearningTask) -> Int[ndarray, " n"]:
@@ -233,7 +248,11 @@ def _second(order: Order, task: LearningTask, count: Count) -> Second | None:
 
 
 def _cross_validate(
-    order: Order, task: LearningTask, second: Second | None, part: str, ears: _Ears
+    order: Order,
+    task: LearningTask,
+    second: Second | None,
+    part: str,
+    ears: Mapping[str, _Ears],
 ) -> None:
     path = order.out / "folds" / f"{part}.json"
     reads = "" if second is None else second.evidence_id(part)
@@ -246,12 +265,12 @@ def _cross_validate(
         raise InputError(
             f"{part} of {len(fold_of)} {task.unit}s has nothing to hold out or learn"
         )
-    network = _network(order, task, part, np.flatnonzero(~is_out), ears)
+    networks = _networks(order, task, part, np.flatnonzero(~is_out), ears)
     if not order.ranks.is_first:
         return
     held_out = np.flatnonzero(is_out)
     with enough_memory(f"{part}, measuring", "patch or size"):
-        predictions = task.predict(network, held_out)
+        predictions = task.predict(together(task, networks), held_out)
     if second is not None:
         predictions = second.beside(part, predictions, is_out)
     write_text(path, json.dumps(predictions) + "\n")
@@ -262,13 +281,29 @@ def _evidence_of(path: Path) -> str:
     return str(json.loads(path.read_text(encoding="utf-8")).get("evidence", ""))
 
 
+def _networks(
+    order: Order,
+    task: LearningTask,
+    part: str,
+    chosen: Int[ndarray, " n"],
+    ears: Mapping[str, _Ears],
+) -> list[nn.Module]:
+    """Train the networks of a part, each from a seed that no other training's shares."""
+    members = members_of(order, part)
+    seeds = range(order.seed * len(members), (order.seed + 1) * len(members))
+    return [
+        _network(replace(order, seed=seed), task, member, chosen, ears[member])
+        for member, seed in zip(members, seeds, strict=True)
+    ]
+
+
 def _network(
-    order: Order, task: LearningTask, part: str, chosen: Int[ndarray, " n"], ears: _Ears
+    order: Order, task: LearningTask, member: str, chosen: Int[ndarray, " n"], ears: _Ears
 ) -> nn.Module:
     """Train one network, or load it if it is finished."""
-    path = finished(order, part)
+    path = finished(order, member)
     if order.ranks.agreed(path.is_file() and order.resume):
-        return loaded(task, path)
+        return loaded_member(order, task, member)
     torch.manual_seed(order.seed)  # a network's first weights do not depend on those before it
     network = task.network()
     recipe, work = order.recipe, order.out / "work"
@@ -288,9 +323,9 @@ def _network(
         depth_decay=order.start.tuning.depth_decay,
         fresh=begun.fresh,
     )
-    board = work / "tensorboard" / part if order.tensorboard else None
-    recorder = Recorder(curve_path(work, part), board) if order.ranks.is_first else None
-    checkpoint = work / f"{part}.checkpoint"
+    board = work / "tensorboard" / member if order.tensorboard else None
+    recorder = Recorder(curve_path(work, member), board) if order.ranks.is_first else None
+    checkpoint = work / f"{member}.checkpoint"
     run = Run(
         order.seed,
         order.device,
@@ -302,10 +337,10 @@ def _network(
         record=lambda progress: recorder(_point(progress)) if recorder else None,
         pulse=ears.pulse,
     )
-    with enough_memory(part, _ADVICE):
+    with enough_memory(member, _ADVICE):
         trained = fit(network, batches, task.loss, schedule, run, ears.report)
     trained.cpu()
-    finish(trained, begun, adapter_path(order, part) if order.ranks.is_first else None)
+    finish(trained, begun, adapter_path(order, member) if order.ranks.is_first else None)
     if recorder is not None:
         save_whole(trained.state_dict(), path)
         checkpoint.unlink(missing_ok=True)

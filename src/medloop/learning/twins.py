@@ -31,7 +31,7 @@ from medloop.learning.gate import (
     with_verdict,
 )
 from medloop.learning.integers import aligned, quantized, save_beside, unpacked
-from medloop.learning.order import LearningTask, Order, fold_networks, loaded
+from medloop.learning.order import LearningTask, Order, loaded, trained_folds
 from medloop.learning.quantize import Quantizer
 from medloop.learning.second import Second
 from medloop.models.bundle import CARD, INT8, WEIGHTS, seal
@@ -68,7 +68,7 @@ def add_twins(
     ServiceError
         If NNCF is not installed.
     """
-    parts = [path.stem for path in fold_networks(order)]
+    parts = trained_folds(order)
     if not parts:
         raise InputError("--int8 is measured out of fold, and no fold was trained")
     with tempfile.TemporaryDirectory() as scratch:
@@ -100,8 +100,7 @@ def _calibrated(
     """Export a fold's network and quantize it on cases it learned from."""
     is_out = task.folds(order.recipe.of_folds) == int(part.removeprefix("fold"))
     folder.mkdir()
-    network = loaded(task, order.out / "work" / f"{part}.pt")
-    task.export([network], folder / WEIGHTS)
+    task.export(loaded(order, task, part), folder / WEIGHTS)
     return _Fold(part, folder, is_out, _rounded(task, folder, np.flatnonzero(~is_out), into))
 
 

@@ -21,7 +21,7 @@ from medloop.learning.classification.figures import (
 from medloop.learning.classification.planning import in_words
 from medloop.learning.classification.recipe import ClassificationRecipe
 from medloop.learning.data.description import CaseSource, Dataset
-from medloop.learning.export import export_classifiers
+from medloop.learning.export import ClassificationEnsemble, export_classifiers
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches
 from medloop.learning.losses import ordinal
@@ -110,6 +110,10 @@ class ClassificationTask:
         if self.recipe.plan.ordinal:
             return ordinal(logits, wanted, smoothing=smoothing / 2)
         return nn.functional.cross_entropy(logits, wanted, label_smoothing=smoothing)
+
+    def together(self, members: Sequence[nn.Module]) -> nn.Module:
+        """Return what answers with the mean of the networks' logits."""
+        return ClassificationEnsemble(members)
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Predict held-out cases."""

@@ -37,6 +37,9 @@ class SegmentationRecipe:
         and the plan where these ask for more.
     folds, of_folds, final, ship
         As in `recipes.Recipe`.
+    networks
+        Trained for each fold and for the final part, each from a seed of its own; the mean of
+        their answers is what counts (Lakshminarayanan 2017).
     filled
         Share of patches whose voxels that the publisher left out come from another patient.
     hidden
@@ -59,6 +62,7 @@ class SegmentationRecipe:
     of_folds: int = 5
     final: bool = True
     ship: str = "final"
+    networks: int = 1
     accumulate: int = 1
     patience: int = 0
     precision: str = "auto"

@@ -17,7 +17,7 @@ from medloop.learning.card import PURPOSES, Purpose
 from medloop.learning.data.description import CaseSource, Dataset
 from medloop.learning.data.labels import read_mask
 from medloop.learning.data.pixels import read_image
-from medloop.learning.export import export_segmenters
+from medloop.learning.export import LogMean, export_segmenters
 from medloop.learning.figures import Predictions
 from medloop.learning.loop import Batches
 from medloop.learning.opening import axes, names_of, purpose_for, require_folds
@@ -107,6 +107,10 @@ class SegmentationTask:
         levels = answer if isinstance(answer, tuple) else (answer,)
         asked = [merged(each, known[0]) if known else each.float() for each in levels]
         return over_levels(_loss, asked, labels)
+
+    def together(self, members: Sequence[nn.Module]) -> nn.Module:
+        """Return what answers with the logarithm of the networks' mean probabilities."""
+        return LogMean(members)
 
     def predict(self, network: nn.Module, chosen: Int[ndarray, " n"]) -> Predictions:
         """Measure held-out cases on their own grids."""
