@@ -92,8 +92,9 @@ def finished(order: Order, member: str) -> Path:
 def members_of(order: Order, part: str) -> tuple[str, ...]:
     """Name the networks of a part: ``fold0``, and ``fold0-1`` ... where there are several."""
     recipe = order.recipe
-    several = isinstance(recipe, ClassificationRecipe | SegmentationRecipe)
-    count = recipe.networks if several else 1
+    count = 1
+    if isinstance(recipe, ClassificationRecipe | SegmentationRecipe):
+        count = recipe.networks
     return (part, *(f"{part}-{n}" for n in range(1, count)))
 
 
