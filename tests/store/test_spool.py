@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 import threading
 
 import pytest
@@ -185,3 +186,18 @@ def test_there_is_one_reader_at_a_time(spool, tmp_path):
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
+
+
+def test_the_disk_begins_with_whole_pages_and_what_was_written_stands(tmp_path):
+    path, data = tmp_path / "segment", bytes(range(256)) * 2048
+    handle = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        segments.write(handle, data, 0)
+        assert segments.begin_flush(handle, 0, 5000) == 0  # too little to be worth a call
+        begun = segments.begin_flush(handle, 4096, len(data) - 100)
+        expected = len(data) - 4096 if sys.platform == "linux" else 4096
+        assert begun == expected
+        assert segments.begin_flush(handle, begun, len(data)) == begun
+    finally:
+        os.close(handle)
+    assert path.read_bytes() == data

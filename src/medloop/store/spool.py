@@ -73,6 +73,7 @@ class Incoming:
     _flush: Flush
     _room: int  # bytes that may be written to the disk
     size: int = 0
+    _begun: int = 0  # bytes that the disk was told to begin with
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def write(self, chunk: bytes | memoryview) -> None:
@@ -89,6 +90,12 @@ class Incoming:
         with disk("spool cannot be written"):
             segments.write(self._segment.handle, chunk, self._segment.end + PAGE + self.size)
         self.size += len(chunk)
+        if self._flush is Flush.EACH:
+            place = self._segment.end + PAGE
+            begun = segments.begin_flush(
+                self._segment.handle, place + self._begun, place + self.size
+            )
+            self._begun = begun - place
 
     def start(self, limit: int) -> bytes:
         """Return the first bytes that were written, at most so many."""
