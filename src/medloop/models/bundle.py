@@ -164,7 +164,7 @@ def any_plan(text: str) -> AnyPlan:
     try:
         raw = json.loads(text)
     except ValueError as why:
-        raise InputError(f"plan.json is not a plan: {type(why).__name__}") from why
+        raise InputError("plan.json is not a plan: it is no JSON") from why
     task = raw.get("task") if isinstance(raw, dict) else None
     if task == Task.SEGMENTATION:
         return segmentation_plan_from(raw)
@@ -182,7 +182,8 @@ def verify(folder: Path) -> None:
     try:
         expected = json.loads((folder / HASHES).read_text(encoding="utf-8"))
     except (OSError, ValueError) as why:
-        raise InputError(f"{folder / HASHES} cannot be read: {type(why).__name__}") from why
+        said = getattr(why, "strerror", None) or "it is no JSON"
+        raise InputError(f"{folder / HASHES} cannot be read: {said}") from why
     if not isinstance(expected, dict) or not all(isinstance(d, str) for d in expected.values()):
         raise InputError(f"{folder / HASHES} is no list of SHA-256 by file name")
     for name in (CARD, PLAN, WEIGHTS):
