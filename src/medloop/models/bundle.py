@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from medloop.core.errors import InputError
 from medloop.core.finding import Weights
@@ -26,6 +26,7 @@ from medloop.models.plan import Plan, Task, plan_from_json
 from medloop.models.segmentation_plan import SegmentationPlan, segmentation_plan_from
 
 CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
+RUN: Final = Path("work", "recipe.json")  # what a training keeps its settings in
 FOREST = "forest.onnx"
 SCREEN = "screen.onnx"  # the first of two networks that look for nodules
 INT8 = {WEIGHTS: "weights.int8.onnx", SCREEN: "screen.int8.onnx"}  # twins, where they are
@@ -147,6 +148,11 @@ def load_bundle(source: str | Path) -> Bundle:
     if not folder.is_dir():
         folder = _shipped() / str(source)
     if not (folder / CARD).is_file():
+        if (folder / RUN).is_file():
+            raise InputError(
+                f"{source}: the training is not finished, so there is no bundle yet; go on with"
+                " the same medloop train and --resume"
+            )
         known = ", ".join(shipped_bundles()) or "none"
         raise InputError(f"{source} is neither a bundle folder nor shipped (shipped: {known})")
     verify(folder)
