@@ -187,9 +187,14 @@ def overruled(
         low, high = _LIMITS.get(key, (-math.inf, math.inf))
         if isinstance(parsed[key], int | float) and not low <= parsed[key] <= high:
             raise SettingError(f"setting {key}={text} outside {low} ... {high}")
-    if "of_folds" in parsed and "folds" not in parsed and recipe.folds == _all(recipe.of_folds):
+    if "of_folds" in parsed and "folds" not in parsed and _is_whole(recipe):
         parsed["folds"] = _all(parsed["of_folds"])
     return replace(recipe, **parsed)
+
+
+def _is_whole(recipe: object) -> bool:
+    """Whether a recipe cross-validates all its folds."""
+    return bool(getattr(recipe, "folds", "") == _all(getattr(recipe, "of_folds", 0)))
 
 
 def _all(folds: int) -> str:
