@@ -1,15 +1,36 @@
 """Settings are checked before anything is trained."""
 
+from dataclasses import replace
+
 import pytest
 
 from medloop.core.errors import SettingError
-from medloop.learning.recipes import RECIPES, Tuning, recipe_named, tuning_from
+from medloop.learning.recipes import RECIPES, Tuning, overruled, recipe_named, tuning_from
 
 
 def test_settings_overrule_fields_and_keep_their_type():
     settings = {"epochs": "3", "rate": "1e-4", "final": "False", "ship": "both"}
     recipe = recipe_named("retina_grading", settings)
     assert (recipe.epochs, recipe.rate, recipe.final, recipe.ship) == (3, 1e-4, False, "both")
+
+
+@pytest.mark.parametrize(
+    ("settings", "folds"),
+    [
+        ({"of_folds": "2"}, "0,1"),
+        ({"of_folds": "7"}, "0,1,2,3,4,5,6"),
+        ({"of_folds": "2", "folds": ""}, ""),
+        ({"of_folds": "2", "folds": "0,1,2"}, "0,1,2"),  # refused where folds are known
+        ({}, "0,1,2,3,4"),
+    ],
+)
+def test_the_folds_follow_their_number_unless_they_are_named(settings, folds):
+    assert recipe_named("retina_grading", settings).folds == folds
+
+
+def test_a_recipe_that_trains_one_fold_goes_on_doing_so():
+    one = replace(recipe_named("retina_grading", {}), folds="0")
+    assert overruled(one, {"of_folds": "3"}).folds == "0"
 
 
 def test_without_settings_a_recipe_is_itself():

@@ -7,6 +7,7 @@ from medloop.models.bundle import (
     CARD,
     HASHES,
     PLAN,
+    RUN,
     SCREEN,
     WEIGHTS,
     load_bundle,
@@ -71,6 +72,14 @@ def test_a_card_must_say_name_and_version(folder, text):
 def test_what_is_neither_shipped_nor_a_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="neither a bundle folder nor shipped"):
         load_bundle(tmp_path / "nowhere")
+
+
+def test_a_training_that_is_not_finished_is_no_bundle_and_says_how_to_go_on(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / RUN).write_text("{}")
+    with pytest.raises(InputError, match=r"not finished.*medloop train and --resume") as caught:
+        load_bundle(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_bundle_without_the_first_of_its_networks_says_so(folder):

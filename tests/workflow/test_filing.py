@@ -1,5 +1,6 @@
 """What analyses make is filed with the study it is about, and never analyzed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,15 @@ from medloop.core.search import Level, Match, Search, Term
 from medloop.core.study import StudyUid
 from medloop.store.query import Finder
 from medloop.store.spool import Spool
+from medloop.store.worklist import Worklist
 from medloop.workflow.filing import file_products
 from medloop.workflow.reception import Reception
 from medloop.workflow.routing import instances_of, route
 from medloop.workflow.worker import Bench, work
 from tests.dicom.web import objects
 from tests.dicom.web.objects import STUDY
+from tests.store.studies import a_series
+from tests.store.studies import a_study as a_study_of_files
 from tests.workflow.cases import NOON, Grade, Shelf, a_study
 
 LATER = NOON + timedelta(hours=1)
@@ -56,6 +60,17 @@ def test_products_are_series_of_the_study(settled, folder):
     assert study.study["00080061"] == "CT\\DOC\\SEG"
     for member in Finder(settled.database).members(STUDY):
         settled.archive.checked(member.sha256)
+
+
+@pytest.mark.parametrize(("modality", "shown"), [("", ()), ("MR", ("MR",))])
+def test_the_list_shows_the_modality_of_images_and_not_of_products(
+    store, tmp_path, folder, modality, shown
+):
+    came = a_series(tmp_path, "1.9", modality=modality)  # as of NIfTI, which may name none
+    store.receive(replace(a_study_of_files(tmp_path, STUDY), series=(came,)), now=NOON)
+    file_products(store, folder, now=LATER)
+    line = Worklist(store.database).study(StudyUid(STUDY))
+    assert line.modalities == shown
 
 
 def test_filing_does_not_open_the_study_again(settled, reception, folder):

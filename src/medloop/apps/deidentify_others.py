@@ -48,7 +48,9 @@ def clean_nifti(path: Path, out: Path, profile: Profile) -> Done:
         raw = _unpacked(data) if packed else data
         header, voxels, removed = _bare(raw)
     except FOREIGN_ERRORS as error:
-        raise InputError(f"NIfTI cannot be read: {type(error).__name__}") from error
+        raise InputError(
+            "NIfTI cannot be read: its header or its voxels are damaged"
+        ) from error
     told: Done = {"removed": removed, "defaced": False}
     if Clean.RECOGNIZABLE in profile.clean:
         try:

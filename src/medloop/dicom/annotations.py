@@ -11,6 +11,7 @@ import pydicom
 
 from medloop.core.errors import InputError
 from medloop.core.study import SeriesUid
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 
 _LABEL: Final = re.compile(r"label (\d+)")  # as dicom.write tracks its labels
@@ -63,7 +64,7 @@ def read_annotation(path: Path) -> Annotation | None:
                 series = tuple(dict.fromkeys(_of_rtstruct(data)))
                 return Annotation(AnnotationKind.RTSTRUCT, path, names, series)
         except DICOM_ERRORS as error:
-            raise InputError(f"DICOM file is damaged: {type(error).__name__}") from error
+            raise InputError(f"DICOM file is damaged: {damage(error)}") from error
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pydicom
 
 from medloop.core.errors import GeometryError, InputError
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS
 from medloop.dicom.header import Pose
 from medloop.dicom.layout import Slice
@@ -24,7 +25,7 @@ def frames_of(dataset: pydicom.Dataset) -> tuple[tuple[Slice, ...], tuple[Rescal
     try:
         return _frames(dataset)
     except DICOM_ERRORS as error:
-        raise InputError(f"functional groups are damaged ({type(error).__name__})") from error
+        raise InputError(f"functional groups are damaged ({damage(error, dataset)})") from error
 
 
 def _frames(dataset: pydicom.Dataset) -> tuple[tuple[Slice, ...], tuple[Rescale, ...]]:

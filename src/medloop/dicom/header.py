@@ -12,6 +12,7 @@ from pydicom.multival import MultiValue
 
 from medloop.core.errors import InputError
 from medloop.core.study import Patient
+from medloop.dicom.damage import damage
 from medloop.dicom.deflate import open_inflated
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 from medloop.dicom.scan import CutOffError, NotPlainError, Values, scan
@@ -109,7 +110,7 @@ def header_of(dataset: pydicom.Dataset, path: Path) -> Header:
         try:
             values = {tag: _raw(dataset, tag) for tag in _WANTED if tag in dataset}
         except DICOM_ERRORS as error:
-            raise InputError(f"DICOM header is damaged: {type(error).__name__}") from error
+            raise InputError(f"DICOM header is damaged: {damage(error, dataset)}") from error
     values[_CHARSET] = b"ISO_IR 192"  # as `_raw` encodes what was decoded
     if not all(_text(values, tag) for tag in (_SOP_UID, _STUDY_UID, _SERIES_UID)):
         raise InputError("DICOM header names no object, study or series")
@@ -165,7 +166,7 @@ def _foreign_values(path: Path, wanted: frozenset[int]) -> Values:
             meta = getattr(dataset, "file_meta", {})  # absent where the file has none
             found |= {tag: str(meta[tag].value).encode() for tag in _META if tag in meta}
         except DICOM_ERRORS as error:
-            raise InputError(f"DICOM header is damaged: {type(error).__name__}") from error
+            raise InputError(f"DICOM header is damaged: {damage(error)}") from error
     if not found or not {_SOP_CLASS, _SOP_UID, _MODALITY, _ROWS, 0x00020002} & set(found):
         raise InputError("holds no DICOM object: neither class, modality nor image in it")
     return found

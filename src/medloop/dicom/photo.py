@@ -8,6 +8,7 @@ from pydicom.pixels.processing import apply_color_lut
 
 from medloop.core.errors import InputError
 from medloop.core.image import Picture
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS
 from medloop.dicom.pixels import check, frame_count, stored_frame
 
@@ -36,7 +37,7 @@ def picture_of(dataset: pydicom.Dataset, frame: int = 0) -> Picture:
         else:
             array = _gray(array, photometric, dataset)
     except DICOM_ERRORS as error:
-        raise InputError(f"image cannot be shown ({type(error).__name__})") from error
+        raise InputError(f"image cannot be shown ({damage(error, dataset)})") from error
     return Picture(np.ascontiguousarray(array), spacing_mm=_spacing_mm(dataset))
 
 

@@ -23,6 +23,7 @@ from pydicom.uid import (
 from medloop.core.errors import InputError
 from medloop.dicom.charls import decoder
 from medloop.dicom.codestream import is_sound_lossless_jpeg, size_of
+from medloop.dicom.damage import damage
 from medloop.dicom.deflate import open_inflated
 from medloop.dicom.foreign import DICOM_ERRORS
 
@@ -60,7 +61,7 @@ def open_dataset(path: Path) -> pydicom.Dataset:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
     except DICOM_ERRORS as error:
-        raise InputError(f"DICOM file is damaged: {type(error).__name__}") from error
+        raise InputError(f"DICOM file is damaged: {damage(error)}") from error
     return dataset
 
 
@@ -75,7 +76,7 @@ def check(dataset: pydicom.Dataset) -> None:
     try:
         _check(dataset)
     except DICOM_ERRORS as error:
-        raise InputError(f"DICOM image header is damaged: {type(error).__name__}") from error
+        raise InputError(f"DICOM image header is damaged: {damage(error, dataset)}") from error
 
 
 def frame_count(dataset: pydicom.Dataset) -> int:
@@ -233,5 +234,5 @@ def _why(dataset: pydicom.Dataset, error: BaseException) -> str:
         return f"no decoder for {name} is installed"
     if isinstance(error, RuntimeError):  # pydicom's list of what each decoder said
         return f"pixels cannot be decoded ({name}): damaged, or no installed decoder reads them"
-    text = (str(error).splitlines() or [type(error).__name__])[0][:120]
+    text = (str(error).splitlines() or [damage(error, dataset)])[0][:120]
     return f"pixels cannot be decoded ({name}): {text}"

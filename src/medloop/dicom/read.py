@@ -17,6 +17,7 @@ from medloop.core.errors import GeometryError, InputError, UnsuitableError
 from medloop.core.geometry import Grid
 from medloop.core.image import Picture, Volume
 from medloop.core.study import Content, Instance, Notice, Series
+from medloop.dicom.damage import damage
 from medloop.dicom.enhanced import frames_of
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 from medloop.dicom.header import read_header
@@ -174,7 +175,7 @@ def _modality(
         return apply_modality_lut(array, dataset)
     except DICOM_ERRORS as error:
         raise InputError(
-            f"modality lookup table is damaged ({type(error).__name__})"
+            f"modality lookup table is damaged ({damage(error, dataset)})"
         ) from error
 
 

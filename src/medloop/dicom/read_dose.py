@@ -11,6 +11,7 @@ from pydicom import Dataset
 from medloop.core.errors import GeometryError, InputError
 from medloop.core.geometry import Grid
 from medloop.core.image import Volume
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 from medloop.dicom.pixels import check, frame_count, stored_frames
 
@@ -47,7 +48,7 @@ def read_dose(dataset: Dataset, *, frame_of_reference: str | None = None) -> Dos
         try:
             return _read(dataset, frame_of_reference)
         except DICOM_ERRORS as error:
-            raise InputError(f"dose is damaged: {type(error).__name__}") from error
+            raise InputError(f"dose is damaged: {damage(error, dataset)}") from error
 
 
 def _read(dataset: Dataset, frame_of_reference: str | None) -> Dose:

@@ -12,6 +12,7 @@ from medloop.core.code import Code
 from medloop.core.errors import InputError
 from medloop.core.geometry import Grid
 from medloop.core.structure import Contour, RoiKind, Structure
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 
 _CLOSED: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
@@ -67,7 +68,7 @@ def read_structures(
         try:
             return _read(dataset, grid, names)
         except DICOM_ERRORS as error:
-            raise InputError(f"structure set is damaged: {type(error).__name__}") from error
+            raise InputError(f"structure set is damaged: {damage(error, dataset)}") from error
 
 
 def fill(
@@ -115,7 +116,7 @@ def structures_of(dataset: Dataset, *, grid: Grid | None = None) -> tuple[Struct
         try:
             return _structures(dataset, grid)
         except DICOM_ERRORS as error:
-            raise InputError(f"structure set is damaged: {type(error).__name__}") from error
+            raise InputError(f"structure set is damaged: {damage(error, dataset)}") from error
 
 
 def _structures(dataset: Dataset, grid: Grid | None) -> tuple[Structure, ...]:

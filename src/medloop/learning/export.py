@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from medloop.learning.exporter_notes import without_exporter_notes
+from medloop.learning.whole import appearing
 from medloop.models.bundle import SCREEN
 from medloop.models.classification_plan import ClassificationPlan
 from medloop.models.detection_plan import DetectionPlan
@@ -141,9 +142,8 @@ def export_nodule_nets(members: Sequence[NoduleNet], plan: NodulePlan, path: Pat
     export_onnx(reviews, path, outputs=("logits",), example=cubes, free=batch)
     slices = torch.zeros(2, 3, *plan.cube[1:])
     screens = ClassificationEnsemble([member.screen for member in members])
-    beside = path.with_name(f"{SCREEN}.part")
-    export_onnx(screens, beside, outputs=("logits",), example=slices, free=batch)
-    beside.replace(path.with_name(SCREEN))
+    with appearing(path.with_name(SCREEN)) as beside:
+        export_onnx(screens, beside, outputs=("logits",), example=slices, free=batch)
 
 
 def export_onnx(

@@ -13,6 +13,7 @@ from medloop.learning.lung.recipe import NoduleRecipe
 from medloop.learning.recipes import Recipe, Tuning
 from medloop.learning.segmentation.recipe import SegmentationRecipe
 from medloop.learning.whole import write_text
+from medloop.models.bundle import RUN
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -42,7 +43,7 @@ def claim(
     ServiceError
         If nothing can be written there.
     """
-    path = out / "work" / "recipe.json"
+    path = out / RUN
     mine = {k: v for k, v in asdict(recipe).items() if k not in FREE} | {"seed": seed}
     usual: dict[str, Any] = {"start": "", "tuning": json.loads(json.dumps(asdict(Tuning())))}
     mine = json.loads(json.dumps(mine | dict(start or usual)))

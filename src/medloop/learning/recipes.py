@@ -163,6 +163,8 @@ def overruled(
 ) -> AnyRecipe:
     """Overrule plain fields of a recipe; `also` names settings that belong elsewhere.
 
+    A recipe that cross-validates all its folds does so with another number of them too.
+
     Raises
     ------
     SettingError
@@ -185,7 +187,19 @@ def overruled(
         low, high = _LIMITS.get(key, (-math.inf, math.inf))
         if isinstance(parsed[key], int | float) and not low <= parsed[key] <= high:
             raise SettingError(f"setting {key}={text} outside {low} ... {high}")
+    if "of_folds" in parsed and "folds" not in parsed and _is_whole(recipe):
+        parsed["folds"] = _all(parsed["of_folds"])
     return replace(recipe, **parsed)
+
+
+def _is_whole(recipe: object) -> bool:
+    """Whether a recipe cross-validates all its folds."""
+    return bool(getattr(recipe, "folds", "") == _all(getattr(recipe, "of_folds", 0)))
+
+
+def _all(folds: int) -> str:
+    """Name all of so many folds: ``0,1,2``."""
+    return ",".join(map(str, range(folds)))
 
 
 _PLAIN = (int, float, str, bool)

@@ -27,7 +27,7 @@ from medloop.learning.order import (
 )
 from medloop.learning.second import Second
 from medloop.learning.start import asked, begin, in_words, told
-from medloop.learning.whole import write_text
+from medloop.learning.whole import appearing, write_text
 from medloop.models.bundle import (
     ADAPTER,
     CARD,
@@ -67,8 +67,8 @@ def make_bundle(order: Order, task: LearningTask, second: Second | None, cases: 
     done = sorted((out / "folds").glob("fold*.json"))
     predictions = [json.loads(path.read_text(encoding="utf-8")) for path in done]
     plan, figures = task.judge(predictions, np.random.default_rng(order.seed))
-    task.export(members, out / f"{WEIGHTS}.part")
-    (out / f"{WEIGHTS}.part").replace(out / WEIGHTS)
+    with appearing(out / WEIGHTS) as beside:
+        task.export(members, beside)
     if second is not None and isinstance(plan, Plan):
         plan = second.export(plan, out / FOREST)
     write_text(out / PLAN, plan.to_json())

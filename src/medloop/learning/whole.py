@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: text, arrays, tensors for whoever trains on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,23 @@ from medloop.core.errors import ServiceError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Give a place beside `path` to write to; what is there in the end takes its name.
+
+    Raises
+    ------
+    ServiceError
+        If it cannot be written; names `path`, which is what was asked for.
+    """
+    beside = path.with_name(path.name + ".part")
+    try:
+        yield beside
+        beside.replace(path)
+    except OSError as why:
+        raise ServiceError(f"{path} cannot be written: {why.strerror or why}") from why
 
 
 def write_text(path: Path, text: str) -> None:
@@ -50,4 +68,5 @@ def save_tensors(
         beside.write_bytes(save(dict(state), metadata=dict(notes) if notes else None))
         beside.replace(path)
     except (OSError, SafetensorError) as why:
-        raise ServiceError(f"{path} cannot be written: {type(why).__name__}") from why
+        said = getattr(why, "strerror", None) or "the tensors cannot be stored"
+        raise ServiceError(f"{path} cannot be written: {said}") from why

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from medloop.core.errors import InputError
 from medloop.core.finding import Weights
@@ -26,6 +26,7 @@ from medloop.models.plan import Plan, Task, plan_from_json
 from medloop.models.segmentation_plan import SegmentationPlan, segmentation_plan_from
 
 CARD, PLAN, WEIGHTS, HASHES = "card.toml", "plan.json", "weights.onnx", "hashes.json"
+RUN: Final = Path("work", "recipe.json")  # what a training keeps its settings in
 FOREST = "forest.onnx"
 SCREEN = "screen.onnx"  # the first of two networks that look for nodules
 INT8 = {WEIGHTS: "weights.int8.onnx", SCREEN: "screen.int8.onnx"}  # twins, where they are
@@ -147,6 +148,11 @@ def load_bundle(source: str | Path) -> Bundle:
     if not folder.is_dir():
         folder = _shipped() / str(source)
     if not (folder / CARD).is_file():
+        if (folder / RUN).is_file():
+            raise InputError(
+                f"{source}: the training is not finished, so there is no bundle yet; go on with"
+                " the same medloop train and --resume"
+            )
         known = ", ".join(shipped_bundles()) or "none"
         raise InputError(f"{source} is neither a bundle folder nor shipped (shipped: {known})")
     verify(folder)
@@ -164,7 +170,7 @@ def any_plan(text: str) -> AnyPlan:
     try:
         raw = json.loads(text)
     except ValueError as why:
-        raise InputError(f"plan.json is not a plan: {type(why).__name__}") from why
+        raise InputError("plan.json is not a plan: it is no JSON") from why
     task = raw.get("task") if isinstance(raw, dict) else None
     if task == Task.SEGMENTATION:
         return segmentation_plan_from(raw)
@@ -182,7 +188,8 @@ def verify(folder: Path) -> None:
     try:
         expected = json.loads((folder / HASHES).read_text(encoding="utf-8"))
     except (OSError, ValueError) as why:
-        raise InputError(f"{folder / HASHES} cannot be read: {type(why).__name__}") from why
+        said = getattr(why, "strerror", None) or "it is no JSON"
+        raise InputError(f"{folder / HASHES} cannot be read: {said}") from why
     if not isinstance(expected, dict) or not all(isinstance(d, str) for d in expected.values()):
         raise InputError(f"{folder / HASHES} is no list of SHA-256 by file name")
     for name in (CARD, PLAN, WEIGHTS):

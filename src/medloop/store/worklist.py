@@ -13,7 +13,7 @@ from medloop.store.job import Job, JobState
 from medloop.store.jobs import job_of
 from medloop.store.query import modalities_left
 from medloop.store.sql import Database
-from medloop.store.tables import arrivals, instances, jobs, studies
+from medloop.store.tables import arrivals, instances, jobs, series, studies
 
 _BACKSLASH = "\\"
 
@@ -98,6 +98,7 @@ def lines_of(
     came = _counts(connection, arrivals.c.study_uid, uids, arrivals.c.uid.not_in(without))
     left = modalities_left(connection, without)
     files = _counts(connection, instances.c.study_uid, uids)  # pictures are no arrivals
+    of_series = _of_series(connection, uids)
     asked = select(jobs.c.study_uid, jobs.c.state, func.count())
     grouped = asked.where(jobs.c.study_uid.in_(uids)).group_by(jobs.c.study_uid, jobs.c.state)
     states: dict[str, dict[JobState, int]] = {}
@@ -107,9 +108,20 @@ def lines_of(
     for row in rows:
         uid = row["uid"]
         count = max(came.get(uid, 0), files.get(uid, 0))
-        modalities = left.get(uid, row["modalities"])
+        modalities = left.get(uid, row["modalities"]).split(_BACKSLASH)
+        if uid in of_series:  # else nothing of it was split into series yet
+            modalities = [each for each in modalities if each in of_series[uid]]
         found.append(_line(row, count, modalities, states.get(uid, {})))
     return tuple(found)
+
+
+def _of_series(connection: Connection, uids: Sequence[str]) -> Mapping[str, Collection[str]]:
+    """Say of each study which modalities came: what analyses made of it is no series there."""
+    asked = select(series.c.study_uid, series.c.modality).where(series.c.study_uid.in_(uids))
+    found: dict[str, set[str]] = {}
+    for uid, modality in connection.execute(asked.distinct()):
+        found.setdefault(uid, set()).add(modality)
+    return found
 
 
 def _counts(
@@ -122,7 +134,9 @@ def _counts(
     return {row[0]: row[1] for row in connection.execute(asked.group_by(column))}
 
 
-def _line(row: RowMapping, count: int, modalities: str, states: Mapping[JobState, int]) -> Line:
+def _line(
+    row: RowMapping, count: int, modalities: Sequence[str], states: Mapping[JobState, int]
+) -> Line:
     return Line(
         uid=StudyUid(row["uid"]),
         name=row["name"],
@@ -135,7 +149,7 @@ def _line(row: RowMapping, count: int, modalities: str, states: Mapping[JobState
         date=row["date"],
         description=row["description"],
         accession=row["accession"],
-        modalities=tuple(word for word in modalities.split(_BACKSLASH) if word),
+        modalities=tuple(each for each in modalities if each),
         arrived=row["arrived"],
         is_settled=row["settled"] is not None,
         instances=count,

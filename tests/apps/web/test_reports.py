@@ -10,7 +10,7 @@ from medloop.apps.site import OrganizationSettings, ReadingSettings
 from medloop.apps.web.context import make_context
 from medloop.apps.web.login import LOGINS_PER_MINUTE
 from medloop.apps.web.passwords import hash_password
-from medloop.store import JobState
+from medloop.store import Entry, JobState
 from medloop.store.reading import Purpose
 from medloop.store.users import Role
 from medloop.workflow.statement import read_statement
@@ -90,6 +90,23 @@ def test_a_conclusion_written_before_the_last_change_says_so(reader, store, ct, 
     assert told(reader, reading)["conclusion"]["is_stale"]
     read(store, ct, ("conclude", "", None), now=clock())
     assert told(reader, reading)["conclusion"] == {"text": None, "is_stale": False}
+
+
+def test_why_documents_were_not_made_is_said_in_the_language_of_the_page(
+    reader, store, reading, clock
+):
+    assert sign(reader, reading).status_code == 200
+    store.issues.enlist(now=clock())
+    issue = store.issues.claim(now=clock())
+    entry = Entry(clock(), "keeper", "report issued", reading.study, {})
+    store.issues.fail(
+        issue, "no longer what was signed: findings; look at it and sign again", entry
+    )
+    assert told(reader, reading)["versions"][0]["reason"].startswith(
+        "no longer what was signed"
+    )
+    said = told(reader, reading, "zh")["versions"][0]["reason"]
+    assert said == "与签署时不一致：发现；请查看后重新签署"
 
 
 def test_the_preview_says_that_nobody_signed_and_runs_nothing(reader, reading):

@@ -1,6 +1,7 @@
 """Pages: Jinja2 templates of the folder ``templates``, every value escaped.
 
 Each template is given, beside its own values: `t(key)` and `texts(prefix)` (what to say),
+`reason(said)` (a stored reason and the language that it is in),
 `lang`, `theme`, `principal` (None: nobody signed in), `csrf`, `nav`, `static(path)`,
 `modules(path)` (with all that it imports), `query` (this address with other choices),
 `version`.
@@ -20,6 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 import medloop
+from medloop.apps.web.refusals import reason_in
 from medloop.apps.web.security import (
     Permission,
     Principal,
@@ -86,6 +88,7 @@ def fill_in(request: Request, name: str, values: Mapping[str, object]) -> str:
     given: dict[str, object] = {
         "t": partial(_say, language),
         "texts": partial(texts, language),
+        "reason": partial(reason_in, language),
         "lang": language.value,
         "theme": theme_of(request).value,
         "principal": principal,

@@ -1,7 +1,8 @@
-"""What refusals say in Chinese; programs, and pages in English, get them as they were raised.
+"""What refusals and reasons say in Chinese; programs, and English pages, get them as raised.
 
 Rooms below speak English only, since they know no page. So a refusal is found here by its
-English words, at the one place where it becomes an answer.
+English words, at the one place where it becomes an answer; and so is a reason that was stored,
+such as why an analysis was skipped.
 """
 
 import re
@@ -9,7 +10,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
+from medloop.apps.web.cards import Said, figure_name
 from medloop.apps.web.texts import book, text
+from medloop.apps.web.texts.reasons import REASONS, WORDS
 from medloop.clinical.report.language import Language
 
 # By the English words, with {names} for what varies; a value that has a name of its own in the
@@ -168,7 +171,14 @@ CHINESE: Final[Mapping[str, str]] = {
     "something went wrong here (incident {number})": "系统内部出错（事件 {number}）",
 }
 _NAMES: Final = ("jobs.state", "shell.role")
+_LISTS: Final = {"why": ("; ", "；"), "names": (", ", "、"), "held": (", ", "、")}
 _CHINESE_LETTER: Final = re.compile("[\u3400-\u9fff]")
+
+
+def reason_in(language: Language, said: str) -> Said:
+    """Say a stored reason in a language; in English where nobody has written its Chinese."""
+    words = chinese(said) if language is Language.CHINESE else None
+    return Said(words, "zh-Hans") if words else Said(said, "en")
 
 
 def in_words_of(language: Language, said: str, status: int) -> str:
@@ -184,25 +194,46 @@ def in_words_of(language: Language, said: str, status: int) -> str:
 
 
 def chinese(said: str) -> str | None:
-    """Return what a refusal says in Chinese; None if nobody has written it."""
-    if said in CHINESE:
-        return CHINESE[said]
+    """Return what a refusal or a reason says in Chinese; None if nobody has written it."""
+    plain = CHINESE.get(said) or REASONS.get(said)
+    if plain:
+        return plain
     for pattern, words in _patterns():
         if found := pattern.fullmatch(said):
-            return words.format(**{k: _named(v) for k, v in found.groupdict().items()})
+            return words.format(**{k: _valued(k, v) for k, v in found.groupdict().items()})
     return None
+
+
+def _valued(key: str, value: str) -> str:
+    """Say in Chinese what stands for a name of a pattern; each part, if it is a list."""
+    if key == "figure":
+        return figure_name(value, Language.CHINESE)
+    if key == "reason":
+        return chinese(value) or value
+    if key not in _LISTS:
+        return _named(value)
+    apart, joined = _LISTS[key]
+    return joined.join(chinese(part) or _by_word(part) for part in value.split(apart))
+
+
+def _by_word(part: str) -> str:
+    """Name what a list holds: ``CT volume`` is CT 三维图像."""
+    return WORDS.get(part) or " ".join(WORDS.get(word, word) for word in part.split()).replace(
+        " （", "（"
+    )
 
 
 def _named(value: str) -> str:
     """Give a value its name in Chinese if the books have one."""
     keys = (f"{begin}.{value}" for begin in _NAMES)
-    return next((text(key, Language.CHINESE) for key in keys if key in book()), value)
+    known = WORDS.get(value, value)
+    return next((text(key, Language.CHINESE) for key in keys if key in book()), known)
 
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(
         (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(english))), words)
-        for english, words in CHINESE.items()
+        for english, words in (*CHINESE.items(), *REASONS.items())
         if "{" in english
     )

@@ -16,6 +16,7 @@ from medloop.apps.web.context import Context
 from medloop.apps.web.openid import vouches_for
 from medloop.apps.web.passwords import sign_in
 from medloop.apps.web.reading_access import own_reading, seen_reading
+from medloop.apps.web.refusals import reason_in
 from medloop.apps.web.security import Permission, Principal, Way
 from medloop.apps.web.texts import text
 from medloop.clinical.conclusion import Concluded, concluded
@@ -104,7 +105,7 @@ class Counter:
             "may_sign": not refusal,
             "refusal": refusal,
             "meanings": [each.value for each in self._meanings(number)],
-            "versions": self.versions(reading),
+            "versions": self.versions(reading, language),
         }
 
     def preview(self, who: Principal, number: int, language: Language) -> str:
@@ -203,13 +204,13 @@ class Counter:
         wanted = self.context.site.reading.wanted(reading.analysis)
         return wanted > 1 and reading.purpose is Purpose.READ
 
-    def versions(self, reading: Reading) -> list[Plain]:
+    def versions(self, reading: Reading, language: Language) -> list[Plain]:
         """Tell what was signed, how far its documents are, and where they went."""
         store = self.context.store
         issues = {each.version.number: each for each in store.issues.of_reading(reading.id)}
         sent = store.deliveries.of_job(reading.job)
         return [
-            _version(reading, each, issues.get(each.number), sent)
+            _version(reading, each, issues.get(each.number), sent, language)
             for each in store.readings.versions(reading.id)
         ]
 
@@ -322,7 +323,11 @@ def _sentences(said: Concluded) -> list[Plain]:
 
 
 def _version(
-    reading: Reading, version: Version, issue: Issue | None, sent: tuple[Delivery, ...]
+    reading: Reading,
+    version: Version,
+    issue: Issue | None,
+    sent: tuple[Delivery, ...],
+    language: Language,
 ) -> Record:
     state = issue.state if issue else IssueState.WAITING
     address = f"/api/readings/{reading.id}/versions/{version.number}"
@@ -337,7 +342,7 @@ def _version(
         "conclusion": version.conclusion,
         "edits": version.edits,
         "state": state.value,
-        "reason": issue.reason if issue else "",
+        "reason": reason_in(language, issue.reason).words if issue else "",
         "files": [
             {"name": name, "url": f"{address}/{name}"}
             for name in LINKED
@@ -347,7 +352,9 @@ def _version(
             {
                 "destination": each.destination,
                 "state": each.state.value,
-                "reason": each.reason if each.state is not DeliveryState.DONE else "",
+                "reason": reason_in(language, each.reason).words
+                if each.state is not DeliveryState.DONE
+                else "",
             }
             for each in mine
         ],

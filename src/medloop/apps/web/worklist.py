@@ -122,7 +122,7 @@ def router(context: Context) -> APIRouter:
             200,
             asked=asked,
             tag=_tag(asked, language_of(request), stamp),
-            modalities=of_images(desk.modalities()),
+            modalities=[each for each in desk.modalities() if each not in _ABOUT_IMAGES],
             may_send=principal.may(Permission.SEND),
             **_values(context, request, asked, desk.find(asked.wanted(), asked.page, stamp)),
         )

@@ -59,14 +59,14 @@ FRAME: Book = {
     "now": ("In this report", "本报告"),
     "verdict_proposed": ("not looked at", "未审核"),
     "verdict_accepted": ("accepted", "接受"),
-    "verdict_rejected": ("rejected", "排除"),
+    "verdict_rejected": ("rejected", "否定"),
     "verdict_changed": ("changed", "修改"),
     "verdict_added": ("added", "新增"),
     "redrawn": ("outline redrawn", "轮廓重绘"),
     "stated": ("stated by the reader", "医师给出"),
     "unreviewed": (
         "Automatic findings neither accepted nor rejected: {count}.",
-        "{count} 项自动发现未经接受或排除。",
+        "{count} 项自动发现未经接受或否定。",
     ),
     "own_conclusion": (
         "The conclusion is the reader's own text.",

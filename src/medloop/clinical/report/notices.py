@@ -41,7 +41,7 @@ CONTRADICTION: Final = "contradiction-"
 # What a reader did with a result.
 READERS: Translations = {
     "corrected-by-reader": (
-        "阅片者已修改本结果：排除 {rejected} 项、修改 {changed} 项、新增 {added} 项发现。"
+        "阅片者已修改本结果：否定 {rejected} 项、修改 {changed} 项、新增 {added} 项发现。"
     ),
     "reader-stated": "{scale} {now} 由阅片医师给出（自动分析为 {was}）。",
     "reader-stated-against": (

@@ -17,6 +17,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 from medloop.core.errors import GeometryError, InputError
 from medloop.core.geometry import Grid
 from medloop.core.image import Volume
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 from medloop.dicom.pixels import check, open_dataset, stored_frame
 
@@ -37,7 +38,7 @@ def face_masks(paths: Sequence[Path], find: Finder) -> Mapping[Path, Bool[ndarra
         try:
             slices = sorted((_slice(path) for path in paths), key=lambda piece: piece[0])
         except (*DICOM_ERRORS, StopIteration) as error:
-            raise InputError(f"the slices form no volume: {type(error).__name__}") from error
+            raise InputError(f"the slices form no volume: {damage(error)}") from error
     heights = np.array([height for height, *_ in slices])
     gaps = np.diff(heights)
     if len(slices) < 3 or gaps.min() < 0.05 or gaps.max() > 3 * np.median(gaps):

@@ -14,6 +14,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
 from medloop.core.errors import InputError
+from medloop.dicom.damage import damage
 from medloop.dicom.deidentify.engine import Changes, Engine, Patient
 from medloop.dicom.deidentify.faces import remove_face
 from medloop.dicom.deidentify.identity import Identity, identity_of
@@ -92,7 +93,7 @@ def deidentify(
         try:
             data, told = _cleaned(dataset, task, patient, face)
         except DICOM_ERRORS as error:
-            raise InputError(f"DICOM file is damaged: {type(error).__name__}") from error
+            raise InputError(f"DICOM file is damaged: {damage(error, dataset)}") from error
     write_whole(out, data)
     return told
 

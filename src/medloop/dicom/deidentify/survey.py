@@ -10,6 +10,7 @@ from pathlib import Path
 from pydicom import dcmread
 
 from medloop.core.errors import InputError
+from medloop.dicom.damage import damage
 from medloop.dicom.deflate import open_inflated
 from medloop.dicom.deidentify.identity import Identity
 from medloop.dicom.deidentify.marks import may_show_a_head
@@ -54,4 +55,4 @@ def survey(path: Path, profile: Profile) -> Surveyed:
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}") from error
         except DICOM_ERRORS as error:
-            raise InputError(f"DICOM file is damaged: {type(error).__name__}") from error
+            raise InputError(f"DICOM file is damaged: {damage(error)}") from error

@@ -21,6 +21,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from medloop.core.errors import InputError, ServiceError
 from medloop.core.study import Study
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 from medloop.dicom.net.commitment import (
     PUSH_MODEL,
@@ -260,7 +261,7 @@ def _store_one(association: Association, product: Product) -> str | None:
     except DICOM_ERRORS as error:
         if not association.is_established:
             return None
-        raise InputError(f"{product.name} cannot be sent: {type(error).__name__}") from error
+        raise InputError(f"{product.name} cannot be sent: {damage(error)}") from error
     code = status.get("Status")
     if code is None:
         return None

@@ -18,6 +18,7 @@ from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
 
 from medloop.core.errors import InputError, ServiceError
+from medloop.dicom.damage import damage
 from medloop.dicom.net.check import refusal
 from medloop.dicom.net.inlet import Incoming
 from medloop.dicom.net.messages import (
@@ -142,7 +143,7 @@ class StoringProvider(DIMSEServiceProvider):
         try:
             super().receive_primitive(primitive)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"a message is damaged: {type(error).__name__}") from error
+            raise InputError(f"a message is damaged: {damage(error)}") from error
 
     def _begin(self, request: StoreRequest, context_id: int) -> _Object:
         if not self._contexts:  # they were agreed on before the first object

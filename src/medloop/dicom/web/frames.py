@@ -10,6 +10,7 @@ import pydicom
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from medloop.core.errors import InputError
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 from medloop.dicom.pixels import check, encoded_frame, frame_count, open_dataset, stored_frame
 
@@ -99,7 +100,7 @@ def explicit_bytes(opened: Opened) -> bytes:
                 buffer, enforce_file_format=True, implicit_vr=False, little_endian=True
             )
         except DICOM_ERRORS as error:
-            raise InputError(f"cannot be written again: {type(error).__name__}") from error
+            raise InputError(f"cannot be written again: {damage(error, dataset)}") from error
         return buffer.getvalue()
 
 

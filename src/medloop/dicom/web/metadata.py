@@ -9,6 +9,7 @@ from typing import Any, Final
 import pydicom
 
 from medloop.core.errors import InputError
+from medloop.dicom.damage import damage
 from medloop.dicom.deflate import open_inflated
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 
@@ -36,7 +37,7 @@ def metadata_of(path: Path) -> bytes:
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror or error}") from error
         except DICOM_ERRORS as error:
-            raise InputError(f"DICOM file is damaged: {type(error).__name__}") from error
+            raise InputError(f"DICOM file is damaged: {damage(error)}") from error
     cleaned = _cleaned(found, f"{_ROOT}{place}/bulkdata")
     if _CHARSET in cleaned:
         cleaned[_CHARSET] = {"vr": "CS", "Value": ["ISO_IR 192"]}

@@ -12,6 +12,7 @@ from PIL import Image
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from medloop.core.errors import InputError
+from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
 from medloop.dicom.photo import picture_of
 from medloop.dicom.pixels import check, stored_frame
@@ -85,7 +86,7 @@ def _shown(
         values = values.astype(np.float32)
         shown = _windowed(values, window) if window else _usual(values, stored, dataset, index)
     except DICOM_ERRORS as error:
-        raise InputError(f"image cannot be shown ({type(error).__name__})") from error
+        raise InputError(f"image cannot be shown ({damage(error, dataset)})") from error
     gray = np.clip(np.round(shown * 255), 0, 255).astype(np.uint8)
     return 255 - gray if photometric == "MONOCHROME1" else gray
 

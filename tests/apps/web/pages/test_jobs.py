@@ -53,6 +53,18 @@ def test_jobs_are_listed_with_their_reason_in_words(store, study, chief):
     assert "该检查中没有适合此分析模块的图像" in chief.page("/jobs?lang=zh")
 
 
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/1", "/studies/1.2.77"])
+def test_a_reason_is_said_in_the_language_of_the_page(store, study, chief, path):
+    store.jobs.refuse(study.uid, "retina", "no photograph in the study: CT volume", now=NOON)
+    said = f"{path}?lang=zh"
+    assert '<span class="muted" lang="zh-Hans">检查中没有照片，只有：CT 三维图像</span>' in (
+        chief.page(said)
+    )
+    assert "no photograph in the study: CT volume" in chief.page(f"{path}?lang=en")
+    store.jobs.refuse(study.uid, "retina", "quite new", now=NOON)
+    assert '<span class="muted" lang="en">quite new</span>' in chief.page(said)
+
+
 def test_jobs_are_chosen_by_state_analysis_and_study(store, study, chief):
     waiting, done = wait(store, study, "retina"), run(store, study).id
     for query, seen in (

@@ -68,3 +68,8 @@ def test_a_damaged_version_is_named_and_not_offered(chief, settings, tmp_path):
 
 def test_a_reader_promotes_nothing(reader):
     assert reader.send("/models/retina_grading/promote").status_code == 403
+
+
+def test_why_there_is_no_twin_is_said_in_the_language_of_the_page(chief):
+    assert "尚未测量" in chief.page("/models/head_neck_oars?lang=zh")
+    assert "not measured yet" in chief.page("/models/head_neck_oars?lang=en")

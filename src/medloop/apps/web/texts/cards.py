@@ -233,6 +233,8 @@ FIGURES: Final = (
     (r"(?P<of>referable) specificity", "{of}特异度"),
     (r"(?P<of>\w+ \d) recall", "{of} 级召回率"),
     (r"sensitivity at (?P<n>\S+) false marks a scan", "每例 {n} 个假阳性时的灵敏度"),
+    (r"sensitivity at (?P<n>\S+) false marks per scan", "每例 {n} 个假阳性时的灵敏度"),
+    (r"sensitivity at (?P<n>\S+) false mark", "每例 {n} 个假阳性时的灵敏度"),
     (r"(?P<of>.+) area under precision-recall", "{of} 精确率-召回率曲线下面积"),
     (r"(?P<of>.+) best pooled Dice", "{of} 最佳合并 Dice"),
     (r"(?P<of>.+) HD95 \(mm\)", "{of} HD95（mm）"),
