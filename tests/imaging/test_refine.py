@@ -182,3 +182,9 @@ def test_a_path_through_slow_places_is_longer():
     slow = np.where(np.arange(9) < 4, 1.0, 3.0)[None]
     found = geodesic_distance(flat, seed, (1.0, 1.0), contrast=1.0, slowness=slow)
     assert_allclose(found[0], [0, 1, 2, 3, 6, 9, 12, 15, 18])
+
+
+def test_a_mark_outside_draws_nothing_far_from_the_mask():
+    image, truth = a_ball(noise=30)
+    mended = refine(image, MM, Marks(NONE, at((3, 3, 3))), probability=truth * 1.0, reach=6.0)
+    assert_array_equal(mended, truth)

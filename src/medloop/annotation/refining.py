@@ -25,7 +25,12 @@ class Refiner(Protocol):
         likely: Float[ndarray, "*size"] | None = None,
         reach: float = 12.0,
     ) -> Bool[ndarray, "*size"]:
-        """Return the mask that agrees with the marks, or raise `InputError`."""
+        """Return the mask that agrees with the marks, or raise `InputError`.
+
+        `probability` is 1 where something is drawn, None where nothing is; `likely`, what a
+        network saw, is None where no probabilities are kept. What is drawn stays where no mark
+        contradicts it.
+        """
 
 
 @dataclass(frozen=True, slots=True)

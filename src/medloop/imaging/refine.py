@@ -9,18 +9,19 @@ from numpy import ndarray
 from scipy import ndimage
 
 from medloop.core.errors import InputError
+from medloop.imaging.corrected import turned_over
 from medloop.imaging.geodesic import geodesic_distance
+from medloop.imaging.tissue import histogram, in_bins, quieted
 
 _LARGEST: Final = 64  # voxels along a side that are looked at; more are looked at coarsely
 _PULL: Final = 12.0  # log-odds that a mark adds where it is
 _SURE: Final = 4.0  # log-odds of intensities that differ wholly
-_DRAWN: Final = 2.0  # log-odds of what was drawn: a mark nearby is stronger
+_DRAWN: Final = 2.0  # log-odds of what a reader drew: a mark nearby is stronger
 _CERTAIN: Final = 4.0  # log-odds of what a network is sure of
 _UNSURE: Final = 0.2  # of what it would have drawn otherwise, if only just
 _OTHER: Final = 1.0  # log-odds beyond which it saw something else than what is drawn
 _SLOW: Final = 1.0  # times -log p that paths are longer
 _SHARES: Final = (4.0, 2.0)  # of the reach, where marks weigh 1/e: drawing anew, correcting
-_BINS: Final = 48
 _AROUND: Final = 2  # voxels about a mark that show what its tissue looks like
 
 
@@ -43,14 +44,22 @@ def refine(
 ) -> Bool[ndarray, "*size"]:
     """Return the mask that agrees with the marks, and elsewhere with what was there.
 
-    Each mark changes the log-odds of its surroundings, less the farther they are from it
-    through like tissue (geodesic distance, as in DeepIGeoS, Wang, IEEE TPAMI 41:1559, 2019).
-    Where no network has drawn, the odds come from how intensities about the marks differ from
-    those at the border of the region (histograms, as in GrabCut), and only what hangs together
-    with a mark inside is kept. Where a network's probabilities are `likely`, its doubt decides
-    how far a mark reaches: what it was unsure of turns over first, paths through what it thinks
-    another thing are longer, and what was not drawn begins as it saw it. Nothing changes
-    outside the region within `reach` of the marks.
+    Distance from a mark is that through like tissue (geodesic distance, as in DeepIGeoS, Wang,
+    IEEE TPAMI 41:1559, 2019). There are three cases.
+
+    Nothing is drawn: odds come from how intensities about the marks differ from those at the
+    border of the region (histograms, as in GrabCut), each mark changes them the less the
+    farther it is, and only what hangs together with a mark inside is kept.
+
+    A mask is drawn and nothing else known: a mark that contradicts it turns over what lies
+    around it, at most 2.7 times as far as the border of the mask is away from the deepest mark;
+    one that agrees changes nothing by itself (see `corrected.turned_over`).
+
+    A network's probabilities are `likely`: its doubt decides how far a mark reaches. What it
+    was unsure of turns over first, paths through what it thinks another thing are longer, and
+    what was not drawn begins as it saw it.
+
+    Nothing changes outside the region within `reach` of the marks.
 
     Parameters
     ----------
@@ -87,57 +96,89 @@ def refine(
     coarse = tuple(
         slice(part.start, part.stop, n) for part, n in zip(region, step, strict=True)
     )
-    score = _score(
+    inside, outside = (
+        _painted(mask[coarse].shape, (each - low) // step)
+        for each in (marks.inside, marks.outside)
+    )
+    close = _Close(
         np.asarray(image[coarse], np.float32),
         tuple(s * n for s, n in zip(spacing, step, strict=True)),
-        Marks((marks.inside - low) // step, (marks.outside - low) // step),
-        drawn=np.asarray(drawn[coarse], np.float32),
-        likely=None if likely is None else np.asarray(likely[coarse], np.float32),
-        reach=reach,
+        inside,
+        outside,
+        reach,
     )
-    shape = mask[region].shape
-    zoom = [a / b for a, b in zip(shape, score.shape, strict=True)]
-    fine = (
-        score
-        if shape == score.shape
-        else ndimage.zoom(score, zoom, order=1, grid_mode=True, mode="nearest")
-    )
-    changed = fine > 0
-    if not mask.any():
-        changed = _with_marks(changed, marks.inside - low)
-    mask[region] = changed
+    before = mask[region]
+    if likely is not None and (likely[coarse] > 0).any():
+        score = _as_seen(close, mask[coarse], np.asarray(likely[coarse], np.float32))
+        after = _fine(score, before.shape) > 0
+    elif mask[coarse].any():
+        after = _corrected(close, before, mask[coarse])
+    elif not len(marks.inside):
+        after = before
+    else:
+        after = _fine(_anew(close), before.shape) > 0
+    mask[region] = after if mask.any() else _with_marks(after, marks.inside - low)
     mask[tuple(marks.inside.T)] = True
     mask[tuple(marks.outside.T)] = False
     return mask
 
 
-def _score(
-    image: ndarray,
-    spacing: tuple[float, ...],
-    marks: Marks,
-    *,
-    drawn: ndarray,
-    likely: ndarray | None,
-    reach: float,
-) -> ndarray:
-    """Log-odds of the object, by what was drawn or by intensity, pulled by the marks."""
-    inside, outside = _painted(image.shape, marks.inside), _painted(image.shape, marks.outside)
-    is_drawn = bool((drawn > 0.5).any())
-    seen = None if likely is None or not (likely > 0).any() else _logit(likely, _CERTAIN)
-    if seen is None:
-        odds = _logit(drawn, _DRAWN) if is_drawn else _by_intensity(image, inside, outside)
-    else:
-        odds = _doubted(drawn > 0.5, seen) if is_drawn else seen
-    scale = reach / _SHARES[is_drawn]
-    quiet = ndimage.gaussian_filter(image, [min(spacing) / each for each in spacing])
-    contrast = min(spacing) / (2 * _noise(quiet))
-    for marked, sign in ((inside, 1.0), (outside, -1.0)):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Close:
+    """The region about the marks, as coarsely as it is looked at."""
+
+    image: ndarray
+    spacing: tuple[float, ...]
+    inside: ndarray
+    outside: ndarray
+    reach: float
+
+
+def _corrected(close: _Close, mask: ndarray, coarse: ndarray) -> ndarray:
+    """Turn over what the marks say of a mask; the rest stays voxel for voxel."""
+    turned = turned_over(
+        close.image,
+        close.spacing,
+        coarse,
+        inside=close.inside,
+        outside=close.outside,
+        reach=close.reach,
+    )
+    added, removed = (_fine(each, mask.shape) > 0 for each in (turned.added, turned.removed))
+    return np.asarray((mask | added) & ~removed)
+
+
+def _anew(close: _Close) -> ndarray:
+    """Log-odds of the object where nothing is drawn, by intensity."""
+    odds = _by_intensity(close.image, close.inside, close.outside)
+    return _pulled(close, odds, None, close.reach / _SHARES[0])
+
+
+def _as_seen(close: _Close, drawn: ndarray, likely: ndarray) -> ndarray:
+    """Log-odds of the object by what a network saw, and by what was drawn since."""
+    seen, is_drawn = _logit(likely, _CERTAIN), bool(drawn.any())
+    odds = _doubted(drawn, seen) if is_drawn else seen
+    return _pulled(close, odds, seen, close.reach / _SHARES[is_drawn])
+
+
+def _pulled(close: _Close, odds: ndarray, seen: ndarray | None, scale: float) -> ndarray:
+    """Add what each mark says, 1/e of it at a distance of `scale`."""
+    quiet, contrast = quieted(close.image, close.spacing)
+    for marked, sign in ((close.inside, 1.0), (close.outside, -1.0)):
         slowness = None if seen is None else 1 + _SLOW * np.logaddexp(0, -sign * seen)
         distance = geodesic_distance(
-            quiet, marked, spacing, contrast=contrast, slowness=slowness
+            quiet, marked, close.spacing, contrast=contrast, slowness=slowness
         )
         odds = odds + sign * _PULL * np.exp(-distance / scale)
     return odds
+
+
+def _fine(score: ndarray, shape: tuple[int, ...]) -> ndarray:
+    """Interpolate what was looked at coarsely."""
+    if shape == score.shape:
+        return score
+    zoom = [a / b for a, b in zip(shape, score.shape, strict=True)]
+    return np.asarray(ndimage.zoom(score, zoom, order=1, grid_mode=True, mode="nearest"))
 
 
 def _doubted(drawn: ndarray, seen: ndarray) -> ndarray:
@@ -163,22 +204,9 @@ def _by_intensity(image: ndarray, inside: ndarray, outside: ndarray) -> ndarray:
     border = np.ones(image.shape, bool)
     border[tuple(slice(1, -1) for _ in image.shape)] = False
     far = border | ndimage.binary_dilation(outside, iterations=_AROUND)
-    low, high = np.percentile(image, (0.5, 99.5))
-    index = np.clip((image - low) / max(high - low, 1e-6) * _BINS, 0, _BINS - 1).astype(int)
-    shares = [_histogram(index[where]) for where in (near, far)]
-    return np.asarray(np.clip(np.log(shares[0] / shares[1]), -_SURE, _SURE)[index] - 0.5)
-
-
-def _histogram(index: ndarray) -> ndarray:
-    counts = np.bincount(index, minlength=_BINS).astype(np.float32)
-    smooth = ndimage.gaussian_filter1d(counts, 1.5, mode="nearest")
-    return np.asarray((smooth + 0.02 * smooth.max() + 1e-6) / (smooth.sum() + 1e-6))
-
-
-def _noise(image: ndarray) -> float:
-    """Typical change between neighbors, from the median over all axes."""
-    changes = [np.abs(np.diff(image, axis=axis)).ravel() for axis in range(image.ndim)]
-    return max(float(np.median(np.concatenate(changes))), float(np.ptp(image)) / 100, 1e-6)
+    bins = in_bins(image)
+    shares = [histogram(bins[where]) for where in (near, far)]
+    return np.asarray(np.clip(np.log(shares[0] / shares[1]), -_SURE, _SURE)[bins] - 0.5)
 
 
 def _painted(shape: tuple[int, ...], places: ndarray) -> ndarray:
