@@ -105,6 +105,17 @@ def test_late_images_open_a_study_again_and_are_routed(reception, slices):
     assert len(series.instances) == 5
 
 
+def test_a_study_of_which_objects_still_lie_in_the_spool_is_not_quiet(reception, slices):
+    spool(reception, *slices[:3])
+    reception.take_in(NOON)
+    spool(reception, *slices[3:])  # and whoever indexes was away
+    assert reception.settle(after(QUIET_S)) == 0
+    assert len(reception.store.arrivals.of(only_study(reception)).objects) == 5
+    assert reception.settle(after(2 * QUIET_S)) == 1
+    (job,) = reception.store.jobs.all()
+    assert len(job.selection) == 5
+
+
 def test_a_series_may_be_split_otherwise_once_more_of_it_is_there(reception, tmp_path):
     def one(n: int, z: float, orientation) -> bytes:
         piece = a_slice(

@@ -132,13 +132,18 @@ class Reception:
     def settle(self, now: datetime) -> int:
         """Split quiet studies into series and route them; returns how many studies.
 
+        A study is not quiet while objects of it lie in the spool, as after a restart: they are
+        indexed first.
+
         Raises
         ------
         ServiceError
-            If the database cannot be reached now.
+            If archive or database cannot be reached now.
         """
         quiet_since = now - timedelta(seconds=self.quiet_s)
         due = self.store.arrivals.open(quiet_since=quiet_since)
+        if due and self.take_in(now):
+            due = self.store.arrivals.open(quiet_since=quiet_since)
         for uid in due:
             self.settle_study(uid, now)
         return len(due)
