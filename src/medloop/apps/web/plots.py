@@ -28,7 +28,7 @@ class Heights:
 def columns(title: str, labels: Sequence[str], stacked: Sequence[Heights]) -> Markup:
     """Draw columns, those of one place on top of each other; empty labels are not drawn."""
     totals = [sum(values) for values in zip(*(each.values for each in stacked), strict=True)]
-    top = nice(max(totals, default=0.0))
+    top = max(nice(max(totals, default=0.0)), 2.0)
     width, height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
     step = width / max(len(labels), 1)
     parts = [_grid(top, height, width)]
@@ -123,11 +123,14 @@ def filled(title: str, share: float, kind: str) -> Markup:
 
 
 def nice(value: float) -> float:
-    """Return a round number at or above a value, for the end of an axis; at least 1."""
+    """Return a round number at or above a value, for the end of an axis; at least 1.
+
+    Half of it is whole from 2 on, as counts are.
+    """
     if value <= 1:
         return 1.0
     power: float = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= value)
+    return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= value)
 
 
 def _grid(top: float, height: float, width: float) -> Markup:

@@ -18,6 +18,7 @@ TEXTS: Final[Book] = {
     "models.kind.shipped": ("shipped", "随软件提供"),
     "models.kind.installed": ("installed", "本地安装"),
     "models.figure": ("Main figure (95 % interval)", "主要指标（95 % 区间）"),
+    "models.about": ("About", "基本信息"),
     "models.precision": ("Precision", "精度"),
     "models.precision.auto": ("fastest measured here", "本机实测最快"),
     "models.precision.fp32": ("FP32", "FP32"),
