@@ -174,14 +174,10 @@ def test_objects_are_those_of_orthanc(client, peer):
             for each in (client, peer)
         )
         assert ours == theirs
-        if ours.file_meta.TransferSyntaxUID.is_compressed:
-            continue  # Orthanc 1.10 ends at times when it unpacks
-        (frame,), (same,) = (
-            each.retrieve_instance_frames(
-                *instance(number),
-                frame_numbers=[1],
-                media_types=(("application/octet-stream", "1.2.840.10008.1.2.1"),),
-            )
-            for each in (client, peer)
+        # Not asked of Orthanc 1.10 itself, which ends at times when it is asked for frames.
+        (frame,) = client.retrieve_instance_frames(
+            *instance(number),
+            frame_numbers=[1],
+            media_types=(("application/octet-stream", "1.2.840.10008.1.2.1"),),
         )
-        assert frame == same
+        assert frame == theirs.pixel_array.tobytes()
