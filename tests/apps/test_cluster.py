@@ -1,7 +1,9 @@
 """Runs spread over a cluster answer as those of one machine, and go on where they stopped."""
 
+import gc
 import json
 import sys
+import warnings
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,6 +47,15 @@ def items(tmp_path):
         chosen = replace(series, instances=(replace(instance, path=path),))
         made.append(Item(number, study, "retina", Selection((chosen,)), "retina"))
     return made
+
+
+@pytest.fixture
+def ended_quietly():
+    """Collect what Ray leaves of processes that it has killed and did not wait for."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def test_what_is_compared_stays_together_and_in_order(items):
@@ -134,6 +145,7 @@ def compared(out: Path) -> dict[str, object]:
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore::Warning")
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+@pytest.mark.usefixtures("ended_quietly")
 def test_a_real_cluster_answers_as_one_machine_and_goes_on_where_it_stopped(
     tmp_path, monkeypatch
 ):
@@ -178,8 +190,33 @@ def test_a_real_cluster_answers_as_one_machine_and_goes_on_where_it_stopped(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore::Warning")
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+@pytest.mark.usefixtures("ended_quietly")
+def test_a_cluster_that_does_not_start_leaves_no_process_behind(monkeypatch):
+    from ray._private import node  # noqa: PLC0415 (heavy, and not always there)
+
+    tried = []
+
+    def too_late(self, *_):
+        tried.append(self)
+        raise Exception("The current node timed out during startup.")  # noqa: TRY002 (Ray's)
+
+    monkeypatch.setattr(node.Node, "validate_ip_port", too_late)
+    with (
+        pytest.raises(ServiceError, match="the cluster at auto cannot be reached: The current"),
+        cluster._connected("auto"),
+    ):
+        pass
+    assert len(tried) == 2
+    assert [each.live_processes() for each in tried] == [[], []]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::Warning")
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+@pytest.mark.usefixtures("ended_quietly")
 def test_a_cluster_that_is_not_there_is_said_in_one_line():
     with (
         pytest.raises(ServiceError, match=r"the cluster at ray://\S+ cannot be reached"),

@@ -268,7 +268,7 @@ def _start(quiet: dict[str, Any]) -> None:
     import ray
 
     try:
-        ray.init(include_dashboard=False, **quiet)
+        _begin(quiet)
     except Exception as error:
         if type(error) not in (AssertionError, Exception):
             raise  # another try would end in the same way
@@ -276,7 +276,24 @@ def _start(quiet: dict[str, Any]) -> None:
         place = f"{type(error).__name__} in {at.name}, line {at.lineno}"
         log.warning("the cluster did not start, once more: %s", place)
         ray.shutdown()
+        _begin(quiet)
+
+
+def _begin(quiet: dict[str, Any]) -> None:
+    """Start a cluster; of one that does not start Ray forgets the processes, so end them."""
+    import ray
+    from ray._private.node import Node
+
+    try:
         ray.init(include_dashboard=False, **quiet)
+    except BaseException as error:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            node = frame.f_locals.get("self")
+            if isinstance(node, Node):
+                kill: Any = node.kill_all_processes
+                kill(check_alive=False, allow_graceful=True, wait=True)
+                break
+        raise
 
 
 @contextmanager
