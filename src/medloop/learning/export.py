@@ -192,10 +192,7 @@ def _free_sides(proto: onnx.ModelProto) -> None:
         If a node holds a size, so that they cannot be.
     """
     graph = proto.graph
-    holding = [node.op_type for node in graph.node if node.op_type in _SIZED]
-    holding += [
-        n.op_type for n in graph.node if n.op_type == "Resize" and len(n.input) > _SCALES
-    ]
+    holding = [node.op_type for node in graph.node if _holds_a_size(node)]
     if holding:
         raise ValueError(f"nodes hold the size of the example: {', '.join(sorted(holding))}")
     for part in (*graph.input, *graph.output):

@@ -33,13 +33,9 @@ def appearing(path: Path) -> Iterator[Path]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or none; `ServiceError` says why it cannot be."""
-    beside = path.with_name(path.name + ".part")
-    try:
+    with appearing(path) as beside:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as why:
-        raise ServiceError(f"{path} cannot be written: {why.strerror}") from why
 
 
 def save_array(array: ndarray, path: Path) -> None:
@@ -63,10 +59,10 @@ def save_tensors(
     from safetensors import SafetensorError  # noqa: PLC0415 (only here)
     from safetensors.torch import save  # noqa: PLC0415
 
-    beside = path.with_name(path.name + ".part")
     try:
-        beside.write_bytes(save(dict(state), metadata=dict(notes) if notes else None))
-        beside.replace(path)
-    except (OSError, SafetensorError) as why:
-        said = getattr(why, "strerror", None) or "the tensors cannot be stored"
-        raise ServiceError(f"{path} cannot be written: {said}") from why
+        packed = save(dict(state), metadata=dict(notes) if notes else None)
+    except SafetensorError as why:
+        reason = f"{path} cannot be written: the tensors cannot be stored"
+        raise ServiceError(reason) from why
+    with appearing(path) as beside:
+        beside.write_bytes(packed)
