@@ -52,7 +52,7 @@ def made(**changes) -> Scan:
     [
         ({"modality": "MR"}, "modality MR, not CT"),
         ({"content": Content.PICTURES}, "CT pictures, not a volume"),
-        ({"modality": "SR", "content": Content.NONE}, "SR none, not a volume"),
+        ({"modality": "SR", "content": Content.NONE}, "SR without pixels"),
         ({"scan": made(orientation="coronal")}, "coronal slices, not axial"),
         ({"scan": made(orientation="oblique")}, "oblique slices, not axial"),
         ({"description": "Thin MIP 10/2"}, "MIP, not a plain reconstruction"),

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from medloop.clinical.content import reason_against_content
 from medloop.core.errors import UnsuitableError
 from medloop.core.image import Picture, Volume
-from medloop.core.study import Content, Selection, Series, Study
+from medloop.core.study import Selection, Series, Study
 from medloop.imaging.hounsfield import Scale, check_hu
 from medloop.imaging.orientation import turn_of, upright_grid
 
@@ -48,8 +49,8 @@ def reason_against_ct(series: Series) -> str:
     A file that names no modality or plane (NIfTI) may be. Of descriptions only the word that
     speaks against a series is repeated.
     """
-    if series.content is not Content.VOLUME:
-        return f"{series.modality} {series.content}, not a volume".strip()
+    if reason := reason_against_content(series):
+        return reason
     if series.modality not in ("", "CT"):
         return f"modality {series.modality}, not CT"
     if series.scan.orientation not in ("", "axial"):

@@ -139,8 +139,11 @@ def test_what_a_reason_holds_is_said_in_chinese_too():
         "检查中没有可用的头颈部轴位 CT：4 层，至少需要 12 层；冠状位层面，不是轴位；"
         "模态为 MR，不是 CT"
     )
-    assert chinese("no photograph in the study: CT volume, SR none") == (
-        "检查中没有照片，只有：CT 三维图像、SR（无像素）"
+    assert chinese("no photograph in the study: CT volume, SR without pixels") == (
+        "检查中没有照片，只有：CT 三维图像、SR 不含像素"
+    )
+    assert chinese("no photograph in the study: SR none") == (  # as stores may hold
+        "检查中没有照片，只有：SR（无像素）"
     )
     assert chinese("not a color fundus photograph: nothing is lit") == (
         "不是彩色眼底照片：照片全暗"

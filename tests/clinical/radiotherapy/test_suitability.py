@@ -40,7 +40,7 @@ def a_series(uid: str = "1.2.1", **changes) -> Series:
     ("changes", "reason"),
     [
         ({"modality": "MR"}, "modality MR, not CT"),
-        ({"modality": "RTSTRUCT", "content": Content.NONE}, "RTSTRUCT none, not a volume"),
+        ({"modality": "RTSTRUCT", "content": Content.NONE}, "RTSTRUCT without pixels"),
         ({"scan": replace(AXIAL, orientation="sagittal")}, "sagittal slices, not axial"),
         (
             {"scan": replace(AXIAL, image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"))},

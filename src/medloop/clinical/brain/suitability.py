@@ -5,9 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from medloop.clinical.content import reason_against_content
 from medloop.core.errors import UnsuitableError
 from medloop.core.image import Picture, Volume
-from medloop.core.study import Content, Series
+from medloop.core.study import Series
 
 MAX_SIDE_MM: Final = 100.0
 MIN_SIDE_MM: Final = 20.0
@@ -29,8 +30,8 @@ def reason_against(series: Series) -> str:
     A file that names no modality (NIfTI) is read. A description counts only where it names
     another contrast and not T1; none of it is repeated beyond that word.
     """
-    if series.content is not Content.VOLUME:
-        return f"{series.modality} {series.content}, not a volume".strip()
+    if reason := reason_against_content(series):
+        return reason
     if series.modality not in ("", "MR"):
         return f"modality {series.modality}, not MR"
     described = series.description.upper().replace("_", " ").replace("-", " ")

@@ -11,6 +11,7 @@ from numpy import ndarray
 
 import medloop
 from medloop.clinical.answer import provenance_of, require_finite
+from medloop.clinical.content import content_of
 from medloop.clinical.retina.codes import LABELS
 from medloop.clinical.retina.findings import (
     Lesion,
@@ -108,7 +109,7 @@ class RetinaAnalysis:
             if instance.frames > 0
         ]
         if not chosen:
-            held = sorted({f"{each.modality} {each.content}".strip() for each in study.series})
+            held = sorted({content_of(each) for each in study.series})
             raise UnsuitableError(f"no photograph in the study: {', '.join(held) or 'empty'}")
         return tuple(chosen)
 

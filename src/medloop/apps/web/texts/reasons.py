@@ -38,6 +38,8 @@ REASONS: Final[Mapping[str, str]] = {
     "{plane} slices, not axial": "{plane}层面，不是轴位",
     "{word}, not a plain reconstruction": "{word}，不是常规重建图像",
     "{held}, not a volume": "{held}，不是三维图像",
+    "without pixels": "不含像素",
+    "{modality} without pixels": "{modality} 不含像素",
     "slices {size} mm thick, the limit is {limit} mm": "层厚 {size} mm，上限为 {limit} mm",
     "slices {size} mm apart, the limit is {limit} mm": "层间距 {size} mm，上限为 {limit} mm",
     "slices cover {size} mm, at least {least} mm are needed": (
