@@ -62,6 +62,11 @@ def forget_sockets() -> None:
     for thread in threading.enumerate():
         if type(thread).__module__.startswith("pynetdicom"):
             thread.join(5)
+    collect_quietly()
+
+
+def collect_quietly() -> None:
+    """Collect what a library leaves open or running, here and not in some later test."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

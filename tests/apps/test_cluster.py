@@ -1,9 +1,7 @@
 """Runs spread over a cluster answer as those of one machine, and go on where they stopped."""
 
-import gc
 import json
 import sys
-import warnings
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +19,7 @@ from medloop.core.errors import ServiceError
 from medloop.core.study import Selection
 from medloop.workflow.worker import Ending, Outcome
 from tests.apps.tiny_bundles import a_grading_bundle, a_lesion_bundle
+from tests.peers import collect_quietly
 from tests.phantoms import a_fundus
 from tests.workflow.cases import a_study
 
@@ -51,11 +50,9 @@ def items(tmp_path):
 
 @pytest.fixture
 def ended_quietly():
-    """Collect what Ray leaves of processes that it has killed and did not wait for."""
+    """Collect what Ray leaves."""
     yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    collect_quietly()
 
 
 def test_what_is_compared_stays_together_and_in_order(items):
