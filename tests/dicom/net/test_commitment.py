@@ -2,12 +2,16 @@
 
 import os
 import threading
+import time
+from queue import Queue
 
 import pytest
 
 pytest.importorskip("pynetdicom", reason="pynetdicom is not installed")
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_primitives import N_EVENT_REPORT
 
 from medloop.core.errors import ServiceError
 from medloop.dicom.net.commitment import (
@@ -25,7 +29,7 @@ from tests.peers import LOOPBACK
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed .*socket:ResourceWarning")
 
 
-def committing(*, lost=(), on=None, status=0x0000, events=None):
+def committing(*, lost=(), on=None, status=0x0000, events=None, answers=None):
     """Answer N-ACTION, then report on the same association, or not at all."""
 
     def act(event):
@@ -46,7 +50,9 @@ def committing(*, lost=(), on=None, status=0x0000, events=None):
         kind = 2 if lost else 1
 
         def tell():
-            event.assoc.send_n_event_report(report, kind, PUSH_MODEL, WELL_KNOWN)
+            answer, _ = event.assoc.send_n_event_report(report, kind, PUSH_MODEL, WELL_KNOWN)
+            if answers is not None:
+                answers.put(answer.get("Status"))
 
         if on == "association" and status == 0x0000:
             threading.Timer(0.1, tell).start()
@@ -59,6 +65,22 @@ def test_a_promise_on_the_same_association_is_heard(products):
     handlers = [stores(), committing(on="association")]
     with a_node(handlers=handlers, commits=True) as port:
         node(port, commitment=True).send(STUDY, products)
+
+
+def test_a_report_is_answered_before_the_association_is_released(products, monkeypatch):
+    answers = Queue()
+    send = DIMSEServiceProvider.send_msg
+
+    def send_slowly(provider, primitive, context_id):
+        if isinstance(primitive, N_EVENT_REPORT) and primitive.MessageIDBeingRespondedTo:
+            time.sleep(0.3)
+        send(provider, primitive, context_id)
+
+    monkeypatch.setattr(DIMSEServiceProvider, "send_msg", send_slowly)
+    handlers = [stores(), committing(on="association", answers=answers)]
+    with a_node(handlers=handlers, commits=True) as port:
+        node(port, commitment=True).send(STUDY, products)
+        assert answers.get(timeout=30) == 0x0000
 
 
 def test_a_promise_that_leaves_an_object_out_is_a_failure_with_its_reason(products):

@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,8 +104,10 @@ class DicomNode:
         self, contexts: Sequence[PresentationContext], told: "Queue[tuple[str, Report]]"
     ) -> Iterator[Association]:
         opened: list[socket.socket] = []
+        heard: deque[tuple[str, Report]] = deque()
         handlers: list[EventHandlerType] = [
-            (evt.EVT_N_EVENT_REPORT, _take, [told]),
+            (evt.EVT_N_EVENT_REPORT, _take, [heard]),
+            (evt.EVT_PDU_SENT, _tell, [heard, told]),
             (evt.EVT_CONN_OPEN, _hurry, [opened]),
         ]
         ae = AE(ae_title=self.calling)
@@ -195,11 +198,21 @@ class DicomNode:
         )
 
 
-def _take(event: evt.Event, told: "Queue[tuple[str, Report]]") -> tuple[int, None]:
+def _take(event: evt.Event, heard: "deque[tuple[str, Report]]") -> tuple[int, None]:
     read = read_report(event)
     if read is not None:
-        told.put(read)
+        heard.append(read)
     return 0x0000, None
+
+
+def _tell(
+    event: evt.Event,  # noqa: ARG001 - whatever was sent, our answer was
+    heard: "deque[tuple[str, Report]]",
+    told: "Queue[tuple[str, Report]]",
+) -> None:
+    """Pass a report on once its answer has left, which a release would otherwise overtake."""
+    while heard:
+        told.put(heard.popleft())
 
 
 @contextmanager
