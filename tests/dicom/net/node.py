@@ -1,5 +1,6 @@
 """A PACS of a few lines, and what sends to it."""
 
+import threading
 from contextlib import contextmanager
 
 from pynetdicom import AE, AllStoragePresentationContexts, evt
@@ -42,3 +43,21 @@ def stores(status=0x0000, *, of=None, kept=None):
         return status if is_meant else 0x0000
 
     return evt.EVT_C_STORE, take
+
+
+def looks_late(monkeypatch):
+    """Have our side look for the answer only once the peer has closed the connection.
+
+    A busy machine does the same: pynetdicom's two threads then wake in this order.
+    """
+    associate = AE.associate
+
+    def late(self, *arguments, evt_handlers=(), **more):
+        closed = threading.Event()
+        order = [
+            (evt.EVT_CONN_CLOSE, lambda _: closed.set()),
+            (evt.EVT_REQUESTED, lambda _: closed.wait(10)),
+        ]
+        return associate(self, *arguments, evt_handlers=[*evt_handlers, *order], **more)
+
+    monkeypatch.setattr(AE, "associate", late)

@@ -13,14 +13,16 @@ pytest.importorskip("pynetdicom", reason="pynetdicom is not installed")
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 
 from medloop.core.errors import ServiceError
-from medloop.core.names import StudyUid
-from medloop.core.retrieve import Missing, Wanted, missing_of
+from medloop.core.names import SeriesUid, SopUid, StudyUid
+from medloop.core.retrieve import Listed, Missing, Wanted, missing_of
 from medloop.dicom.net.landing import Here
 from medloop.dicom.net.query import Pacs
+from tests.dicom.net.node import a_node, looks_late
 from tests.dicom.slices import SERIES_UID, save, stack
 from tests.peers import LOOPBACK, dcmqrscp, free_port, orthanc
 
 STUDY = StudyUid(SERIES_UID + ".1")
+CT = "1.2.840.10008.5.1.4.1.1.2"
 OTHER = StudyUid(SERIES_UID + ".9")
 
 
@@ -175,11 +177,27 @@ def test_a_pacs_that_is_away_is_trouble_outside():
         away.find(Wanted(study=STUDY))
 
 
-def test_a_pacs_that_refuses_us_says_so(tmp_path):
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_pacs_that_refuses_us_says_why(tmp_path, monkeypatch, is_late):
+    if is_late:
+        looks_late(monkeypatch)
     with dcmqrscp(tmp_path, "--refuse") as node:
         pacs = Pacs("shy", LOOPBACK, node.port, node.aet, timeout_s=5)
-        with pytest.raises(ServiceError, match="shy refuses the association"):
+        with pytest.raises(
+            ServiceError, match=r"^shy refuses the association: no reason given$"
+        ):
             pacs.echo()
+
+
+def test_a_pacs_without_the_service_says_so(tmp_path):
+    asked = Listed(SopUid("2.25.4"), SeriesUid("2.25.5"), CT)
+    wanted = Missing(asked.series, (asked,), is_whole=True)
+    with a_node(contexts=AllStoragePresentationContexts) as port:
+        pacs = Pacs("shy", LOOPBACK, port, "PACS", timeout_s=5)
+        with pytest.raises(ServiceError, match=r"^shy does not offer the service$"):
+            pacs.find(Wanted(study=STUDY))
+        with pytest.raises(ServiceError, match=r"^shy does not offer the service$"):
+            list(pacs.fetch(STUDY, [wanted], tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_ends_the_fetching(orthanc_pacs, tmp_path):

@@ -14,7 +14,7 @@ from pynetdicom import AE, AllStoragePresentationContexts, evt
 from medloop.core.errors import InputError, ServiceError, UnsuitableError
 from medloop.dicom.net.commitment import Ledger, listen, take_report
 from tests.certificates import an_authority
-from tests.dicom.net.node import SEGMENTATION, STUDY, a_node, node, stores
+from tests.dicom.net.node import SEGMENTATION, STUDY, a_node, looks_late, node, stores
 from tests.dicom.written import uids
 from tests.peers import LOOPBACK, free_port, orthanc, storescp, wait_until
 
@@ -122,10 +122,13 @@ def test_what_is_only_accepted_uncompressed_is_decompressed_under_its_own_uid(
 
 
 @pytest.mark.slow
-def test_a_refused_association_says_why(products, tmp_path):
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_refused_association_says_why(products, tmp_path, monkeypatch, is_late):
+    if is_late:
+        looks_late(monkeypatch)
     with (
         storescp(tmp_path, "--refuse") as peer,
-        pytest.raises(ServiceError, match=r"^pacs refuses the association: "),
+        pytest.raises(ServiceError, match=r"^pacs refuses the association: no reason given$"),
     ):
         node(peer.port).send(STUDY, products)
 

@@ -29,6 +29,7 @@ from pynetdicom.presentation import PresentationContext
 from medloop.core.errors import InputError, ServiceError
 from medloop.core.names import SeriesUid, SopUid, StudyUid
 from medloop.core.retrieve import Held, Listed, Missing, Wanted
+from medloop.dicom.net.answer import Answer
 from medloop.dicom.net.landing import (
     COMPRESSED,
     NATIVE,
@@ -177,22 +178,24 @@ class Pacs:
         roles: Sequence[object] = (),
         handlers: Sequence[object] = (),
     ) -> Iterator[Association]:
+        """Open an association for a service, the one that the first context names."""
         ae = AE(ae_title=self.here.ae_title)
         ae.acse_timeout = ae.dimse_timeout = ae.connection_timeout = self.timeout_s
         ae.network_timeout = self.timeout_s
+        answer = Answer()
         association = ae.associate(
             self.host,
             self.port,
             contexts=contexts,
             ae_title=self.ae_title,
             ext_neg=list(roles),  # type: ignore[arg-type]  # a wider element type there
-            evt_handlers=list(handlers),  # type: ignore[arg-type]
+            evt_handlers=[answer.handler, *handlers],  # type: ignore[list-item]
             tls_args=(self.tls, self.host) if self.tls else None,
         )
         if not association.is_established:
-            said = "refuses the association" if association.is_rejected else "does not answer"
-            raise ServiceError(f"{self.name} {said}")
-        if not association.accepted_contexts:
+            without = "does not offer the service" if answer.is_accepted else "does not answer"
+            raise ServiceError(f"{self.name} {answer.refusal or without}")
+        if contexts[0].abstract_syntax not in _accepted(association):
             association.abort()
             raise ServiceError(f"{self.name} does not offer the service")
         try:
@@ -202,6 +205,10 @@ class Pacs:
             raise
         else:
             association.release()
+
+
+def _accepted(association: Association) -> set[UID | None]:
+    return {each.abstract_syntax for each in association.accepted_contexts}
 
 
 def _requests(study: StudyUid, missing: Sequence[Missing]) -> Iterator[Dataset]:

@@ -24,6 +24,7 @@ from medloop.core.errors import InputError, ServiceError
 from medloop.core.study import Study
 from medloop.dicom.damage import damage
 from medloop.dicom.foreign import DICOM_ERRORS, quiet
+from medloop.dicom.net.answer import Answer
 from medloop.dicom.net.commitment import (
     PUSH_MODEL,
     WELL_KNOWN,
@@ -105,7 +106,9 @@ class DicomNode:
     ) -> Iterator[Association]:
         opened: list[socket.socket] = []
         heard: deque[tuple[str, Report]] = deque()
+        answer = Answer()
         handlers: list[EventHandlerType] = [
+            answer.handler,
             (evt.EVT_N_EVENT_REPORT, _take, [heard]),
             (evt.EVT_PDU_SENT, _tell, [heard, told]),
             (evt.EVT_CONN_OPEN, _hurry, [opened]),
@@ -126,7 +129,7 @@ class DicomNode:
             except OSError as error:  # a name that nobody knows
                 raise ServiceError(f"{self.name} cannot be found: {error.strerror}") from error
             if not association.is_established:
-                raise ServiceError(f"{self.name} {self._refusal(association)}")
+                raise ServiceError(f"{self.name} {self._refusal(answer)}")
             try:
                 yield association
             except BaseException:
@@ -135,12 +138,11 @@ class DicomNode:
             else:
                 association.release()
 
-    def _refusal(self, association: Association) -> str:
+    def _refusal(self, answer: Answer) -> str:
         """Say why there is no association, as far as it can be found out."""
-        answer = association.acceptor.primitive
-        if association.is_rejected and answer is not None:
-            return f"refuses the association: {answer.reason_str.lower()}"
-        if answer is not None and answer.result == 0:
+        if answer.refusal is not None:
+            return answer.refusal
+        if answer.is_accepted:
             return "accepts none of the objects"
         try:
             with socket.create_connection((self.host, self.port), _PROBE_S) as plain:
