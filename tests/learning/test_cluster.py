@@ -48,6 +48,7 @@ def losses(starter, data, out, *more):
 
 
 @pytest.mark.slow
+@pytest.mark.whole
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 def test_two_processes_on_ray_learn_as_two_of_torchrun(tmp_path):

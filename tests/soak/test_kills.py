@@ -14,6 +14,8 @@ from tests.soak.kills import Figures, alive, fill, judge, kill_workers, wait_for
 from tests.soak.quick_worker import CRASHING, HANGING
 from tests.store.conftest import _new_database, postgres_server
 
+MANY = 80  # jobs, so that a restart comes between them
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -74,20 +76,20 @@ def test_workers_outlive_a_restart_of_postgresql(tmp_path):
     try:
         url = _new_database(server.url, f"test_{uuid4().hex}")
         store = open_store(tmp_path / "store", url)
-        fill(store, tmp_path / "usual", 150)
+        fill(store, tmp_path / "usual", MANY)
         with workers(store, url, 2):
             wait_for(lambda: store.jobs.counts()[JobState.DONE] > 10, timeout_s=60)
             before = alive(store)
             server.stop(mode="fast")
             time.sleep(1.0)
             server.start()
-            assert store.jobs.counts()[JobState.DONE] < 150
+            assert store.jobs.counts()[JobState.DONE] < MANY
             wait_for(lambda: are_ended(store), timeout_s=120)
             assert alive(store) == before
         figures = Figures()
         judge(store, figures)
         assert figures.problems == []
-        assert states(store) == {JobState.DONE: 150}
+        assert states(store) == {JobState.DONE: MANY}
         names = {job.worker for job in store.jobs.all()}
         assert len(names) == 2, "one worker did everything"
         store.close()
