@@ -141,7 +141,7 @@ def _named(
     try:
         return read(path)
     except InputError as error:
-        raise InputError(f"{path.name}: {error}") from error
+        raise InputError(f"slice {path.name}: {error}") from error
 
 
 def _one_frame(path: Path) -> Shaped[ndarray, "j i"]:

@@ -7,11 +7,17 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
+from pydicom.tag import Tag
+from pydicom.uid import JPEG2000
 
 import medloop
 from medloop.apps.web.refusals import chinese, reason_in
 from medloop.apps.web.texts.reasons import REASONS
 from medloop.clinical.report.language import Language
+from medloop.dicom.damage import damage
+from medloop.dicom.pixels import _why
 from medloop.imaging.hounsfield import _SAID
 from medloop.learning.gate import Gate
 from medloop.models.bundle import load_bundle, shipped_bundles
@@ -28,6 +34,18 @@ OF_COMMANDS = {"deface.py"}  # no page leads there
 OF_REPORTS = {"fleischner.py"}  # says to whom a guideline applies
 RETURNING = re.compile(r"reason_against\w*|against_slices|obstacle")
 RETURNED_IN = (*SKIPPING, ROOT / "workflow/room.py")
+# What reads the files of an analysis; the other modules read what users hand to a command.
+READING = (
+    "charls.py",
+    "deflate.py",
+    "enhanced.py",
+    "header.py",
+    "layout.py",
+    "photo.py",
+    "pixels.py",
+    "plain.py",
+    "read.py",
+)
 # What is on the way from a signed statement to its documents.
 ISSUING = (
     "annotation/draft.py",
@@ -111,6 +129,8 @@ def reasons() -> set[str]:
             found |= set(returned(path))
     for each in ISSUING:
         found |= set(raised(ROOT / each, ("InputError", "ServiceError", "StaleError")))
+    for each in READING:
+        found |= set(raised(ROOT / "dicom" / each, ("InputError", "GeometryError")))
     found |= {said.rstrip(".") for said in _SAID.values()}
     # the words that are put in by a loop
     loops = {each for each in found if each.startswith("slices 7 mm 7")}
@@ -131,6 +151,7 @@ def test_all_reasons_are_found():
     assert "no axial 7 CT in the study: 7" in found
     assert "no lungs found: the volume shows no body" in found
     assert "disk is read-only" in found
+    assert "DICOM header is damaged: 7" in found
 
 
 def test_what_a_reason_holds_is_said_in_chinese_too():
@@ -144,6 +165,9 @@ def test_what_a_reason_holds_is_said_in_chinese_too():
     )
     assert chinese("no photograph in the study: SR none") == (  # as stores may hold
         "检查中没有照片，只有：SR（无像素）"
+    )
+    assert chinese("slice 4f: DICOM file is damaged: Rows (0028,0010) is missing") == (
+        "层面 4f：DICOM 文件已损坏：缺少 Rows（0028,0010）"
     )
     assert chinese("not a color fundus photograph: nothing is lit") == (
         "不是彩色眼底照片：照片全暗"
@@ -184,3 +208,28 @@ def test_shipped_cards_say_in_chinese_what_the_gate_found(name):
 def test_both_languages_hold_the_same_values():
     for english, words in REASONS.items():
         assert set(re.findall(r"{\w+}", words)) <= set(re.findall(r"{\w+}", english)), english
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError(Tag(0x00280010)),
+        KeyError(Tag(0x00090010)),
+        ValueError("element (0028,0010)"),
+        ValueError("something"),
+        EOFError(),
+        MemoryError(),
+        RecursionError(),
+    ],
+)
+def test_what_is_wrong_with_an_object_has_chinese_words(error):
+    words = chinese(f"DICOM file is damaged: {damage(error)}")
+    assert re.fullmatch(r"DICOM 文件已损坏：[\u3400-\u9fff].*", words)
+
+
+@pytest.mark.parametrize("error", [NotImplementedError(), RuntimeError()])
+def test_what_cannot_be_decoded_is_said_in_chinese(error):
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = JPEG2000
+    assert "JPEG 2000" in chinese(_why(dataset, error))

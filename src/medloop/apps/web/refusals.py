@@ -172,6 +172,7 @@ CHINESE: Final[Mapping[str, str]] = {
 }
 _NAMES: Final = ("jobs.state", "shell.role")
 _LISTS: Final = {"why": ("; ", "；"), "names": (", ", "、"), "held": (", ", "、")}
+_WORDS: Final = ("file", "keyword", "group", "element")
 _CHINESE_LETTER: Final = re.compile("[\u3400-\u9fff]")
 
 
@@ -230,10 +231,15 @@ def _named(value: str) -> str:
     return next((text(key, Language.CHINESE) for key in keys if key in book()), known)
 
 
+def _valuable(name: re.Match[str]) -> str:
+    """Match what stands for a name: one word for some, else as much as can be."""
+    return rf"(?P<{name[1]}>\S+)" if name[1] in _WORDS else f"(?P<{name[1]}>.+)"
+
+
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(
-        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(english))), words)
+        (re.compile(re.sub(r"\\{(\w+)\\}", _valuable, re.escape(english))), words)
         for english, words in (*CHINESE.items(), *REASONS.items())
         if "{" in english
     )

@@ -1,7 +1,8 @@
 """Why something was not done, in Chinese: analyses skipped, documents not made, no INT8 twin.
 
 By the English words, with {names} for what varies. `{why}` holds reasons of its own, joined by
-semicolons; `{names}` and `{held}` are lists, joined by commas; `{figure}` is a card's.
+semicolons; `{names}` and `{held}` are lists, joined by commas; `{figure}` is a card's;
+`{file}`, `{keyword}`, `{group}` and `{element}` are one word.
 """
 
 from collections.abc import Mapping
@@ -179,6 +180,102 @@ REASONS: Final[Mapping[str, str]] = {
     "reading {number}: final report, only an addendum follows": (
         "阅片 {number}：正式报告之后只能签署补充报告"
     ),
+    # files that cannot be read
+    "cannot be read: {system}": "无法读取：{system}",
+    "slice {file}: {why}": "层面 {file}：{why}",
+    "holds no DICOM object: neither class, modality nor image in it": (
+        "不含 DICOM 对象：既无类别，也无模态或图像"
+    ),
+    "DICOMDIR lists other files; it holds no image": "DICOMDIR 只列出其他文件，不含图像",
+    "DICOM file is damaged: {why}": "DICOM 文件已损坏：{why}",
+    "DICOM file is truncated: it ends after {count} bytes": (
+        "DICOM 文件不完整：仅有 {count} 字节"
+    ),
+    "DICOM header is damaged: {why}": "DICOM 文件头已损坏：{why}",
+    "DICOM header names no object, study or series": "DICOM 文件头未标明对象、检查或序列",
+    "DICOM image header is damaged: {why}": "DICOM 图像头已损坏：{why}",
+    "deflated DICOM file has no usable file meta group": (
+        "压缩的 DICOM 文件缺少可用的文件元信息"
+    ),
+    "deflated DICOM file inflates to more than the limit of {limit} MiB": (
+        "压缩的 DICOM 文件解压后超过 {limit} MiB 的上限"
+    ),
+    "deflated DICOM file is damaged": "压缩的 DICOM 文件已损坏",
+    "functional groups are damaged ({why})": "功能组已损坏（{why}）",
+    "{count} frames without functional groups: no frame has a position": (
+        "{count} 帧没有功能组：各帧均无位置"
+    ),
+    "{count} frames, but {found} functional groups": "{count} 帧，但有 {found} 个功能组",
+    "modality lookup table is damaged ({why})": "模态查找表已损坏（{why}）",
+    "image cannot be shown ({why})": "图像无法显示（{why}）",
+    "image holds {count} frames, not frame {number}": "图像有 {count} 帧，没有第 {number} 帧",
+    "floating-point pixels are no photograph": "浮点像素不是照片",
+    "{photometric} image holds {kind} values; 8 or 16 bit are read": (
+        "{photometric} 图像的数值类型为 {kind}；可读取 8 或 16 位"
+    ),
+    "holds no pixel data": "不含像素数据",
+    "holds floating-point pixels": "含浮点像素，无法读取",
+    "compressed frame is damaged: its own header cannot be read": (
+        "压缩帧已损坏：无法读取其自身的文件头"
+    ),
+    "compressed frame is damaged: it is no well-formed lossless JPEG": (
+        "压缩帧已损坏：不是完好的无损 JPEG"
+    ),
+    "compressed frame is {own} pixels, the header says {other}": (
+        "压缩帧为 {own} 像素，文件头为 {other}"
+    ),
+    "JPEG-LS frame is damaged (CharLS error {code})": "JPEG-LS 帧已损坏（CharLS 错误 {code}）",
+    "no decoder for {syntax} is installed": "未安装 {syntax} 的解码器",
+    "pixels cannot be decoded ({syntax}): damaged, or no installed decoder reads them": (
+        "无法解码像素（{syntax}）：数据已损坏，或已安装的解码器均不支持"
+    ),
+    "pixels cannot be decoded ({syntax}): {why}": "无法解码像素（{syntax}）：{why}",
+    "image has {samples} samples of {bits} bits; 1, 3 or 4 of 1 to 32 are read": (
+        "图像每像素 {samples} 个采样、{bits} 位；可读取 1、3 或 4 个 1 至 32 位的采样"
+    ),
+    "image holds {size} GB in {frames} frames; the limit is {limit} GB": (
+        "图像共 {frames} 帧、{size} GB，上限为 {limit} GB"
+    ),
+    "image is {size} pixels; the limit is {side} pixels a side and {most} million in all": (
+        "图像为 {size} 像素；每边上限 {side} 像素，总计 {most} 百万像素"
+    ),
+    "image is {size} pixels": "图像为 {size} 像素",
+    "image is truncated: {held} bytes of {needed}": (
+        "图像不完整：{needed} 字节中仅有 {held} 字节"
+    ),
+    "image promises {frames} frames in {count} bytes": (
+        "图像声明有 {frames} 帧，却只有 {count} 字节"
+    ),
+    "slice is {own}, the first one {other}": "有层面为 {own}，而第一层为 {other}",
+    "volume holds {size} GB; the limit is {limit} GB": (
+        "三维图像为 {size} GB，上限为 {limit} GB"
+    ),
+    "{count} slices lie where another lies, and differ: several acquisitions?": (
+        "{count} 层与其他层位置相同而内容不同：可能为多次采集"
+    ),
+    "{lost} of {count} slices are missing, {run} in a row; the limit is {most} and {longest} "
+    "in a row": (
+        "{count} 层中缺少 {lost} 层，连续缺少 {run} 层；上限为 {most} 层，连续 {longest} 层"
+    ),
+    "{lost} of {count} slices lack a usable {element}": (
+        "{count} 层中有 {lost} 层缺少可用的 {element}"
+    ),
+    "ImageOrientationPatient is not two perpendicular unit vectors": (
+        "ImageOrientationPatient 不是两个相互垂直的单位向量"
+    ),
+    "PixelSpacing is {size} mm, not positive": "PixelSpacing 为 {size} mm，不是正数",
+    "slice gaps run from {least} to {most} mm; the limit is a factor of {limit}": (
+        "层间距为 {least} 至 {most} mm；上限为 {limit} 倍"
+    ),
+    "slices lie beside each other, not behind each other": "各层左右并列，而非前后排列",
+    "it ends too early": "过早结束",
+    "it asks for more memory than there is": "所需内存超过现有内存",
+    "its sequences are nested too deep": "序列嵌套过深",
+    "its elements cannot be read, or do not fit together": "数据元素无法读取或相互矛盾",
+    "{keyword} ({group},{element}) is missing": "缺少 {keyword}（{group},{element}）",
+    "{keyword} ({group},{element}) cannot be read": "无法读取 {keyword}（{group},{element}）",
+    "({group},{element}) is missing": "缺少（{group},{element}）",
+    "({group},{element}) cannot be read": "无法读取（{group},{element}）",
     # room to write
     "disk cannot be reached: {system}": "无法访问磁盘：{system}",
     "disk is read-only": "磁盘为只读",
