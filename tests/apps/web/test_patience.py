@@ -12,13 +12,15 @@ import uvicorn
 from medloop.apps.web.patience import PatientProtocol
 from tests.peers import LOOPBACK, free_port, wait_until
 
-REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 40\r\n\r\n"
+LIMIT_S = 1.5  # far above the pauses of a drip, even on a busy machine
+DRIP_S = 0.05
 
 
 async def echo(scope, receive, send):
     body = b""
     if scope["method"] == "GET":
-        await asyncio.sleep(0.9)
+        await asyncio.sleep(1.5 * LIMIT_S)
     while True:
         message = await receive()
         body += message.get("body", b"")
@@ -29,8 +31,8 @@ async def echo(scope, receive, send):
 
 
 class Hurried(PatientProtocol):
-    headers_s = 0.4
-    body_s = 0.4
+    headers_s = LIMIT_S
+    body_s = LIMIT_S
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +56,14 @@ def connected(port):
         yield connection
 
 
-def drip(connection, data, every_s):
+def drip(connection, data):
     """Send byte by byte; False if the server hangs up meanwhile."""
     for byte in data:
         try:
             connection.sendall(bytes([byte]))
         except OSError:
             return False
-        time.sleep(every_s)
+        time.sleep(DRIP_S)
     return True
 
 
@@ -81,7 +83,7 @@ def test_who_stops_in_the_middle_of_a_request_is_let_go(port, begin):
 
 def test_headers_that_drip_are_not_waited_for(port):
     with connected(port) as connection:
-        drip(connection, REQUEST[:20], 0.06)
+        drip(connection, REQUEST[:40])
         assert is_let_go(connection)
 
 
@@ -89,8 +91,8 @@ def test_a_body_that_drips_is_taken_and_the_connection_kept(port):
     with connected(port) as connection:
         for _ in range(2):
             connection.sendall(REQUEST)
-            assert drip(connection, b"abcd", 0.2)
-            assert b"got abcd" in connection.recv(1000)
+            assert drip(connection, b"abcd" * 10)
+            assert b"got abcdabcd" in connection.recv(1000)
 
 
 def test_an_answer_may_take_longer_than_a_request(port):
