@@ -6,7 +6,6 @@ largest piece that is wrong; the next one where the mask is wrong after the firs
 together, on the mask as the network drew it, as on the reading page.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
+from benchmarks.held_out import held_out
 from medloop.annotation.refining import Asked, refined
 from medloop.files.nifti import read_nifti
 from medloop.imaging.likely import likely_in, likely_patch
@@ -23,7 +23,6 @@ from medloop.models.predict import open_predictor
 from medloop.models.segment import labels_of, prepare, probabilities
 
 BUNDLE = "hippocampus"
-FOLD = "fold0.json"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def parts_in(data: Path, most: int) -> Iterator[Part]:
     """Segment the first held-out cases of MSD Task04 below a folder, part by part."""
     bundle = load_bundle(BUNDLE)
     plan, predictor = bundle.segmentation_plan, open_predictor(bundle)
-    for case in json.loads((bundle.folder / "folds" / FOLD).read_text())["name"][:most]:
+    for case in held_out(bundle)[:most]:
         volume = read_nifti(data / "images" / f"{case}.nii.gz")
         truth = read_nifti(data / "labels" / f"{case}.nii.gz").array
         prepared = prepare(volume.array[None], volume.grid, plan)

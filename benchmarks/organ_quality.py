@@ -10,7 +10,6 @@ mirror images, and how the ranks of measured and expected Dice agree (Spearman).
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ import numpy as np
 from scipy.stats import spearmanr
 from tests.necks import a_case
 
+from benchmarks.held_out import held_out
 from medloop.clinical.radiotherapy.analysis import HeadNeckAnalysis, build
 from medloop.clinical.radiotherapy.codes import EXPECTED_DICE, MIRROR_DICE, ORGANS
 from medloop.clinical.radiotherapy.organs import dice
@@ -30,7 +30,7 @@ from medloop.evaluation.surface import (
     surface_distances,
 )
 from medloop.files.nifti import read_nifti
-from medloop.models.bundle import Bundle, load_bundle
+from medloop.models.bundle import load_bundle
 from medloop.models.predict import open_predictor
 
 
@@ -75,12 +75,6 @@ def rows(analysis: HeadNeckAnalysis, folder: Path) -> Iterator[Row]:
             expected,
             mirror,
         )
-
-
-def held_out(bundle: Bundle) -> list[str]:
-    """Name the cases of fold 0."""
-    told = json.loads((bundle.folder / "folds" / "fold0.json").read_text(encoding="utf-8"))
-    return [str(name) for name in told["name"]]
 
 
 def main() -> None:

@@ -172,7 +172,7 @@ CHINESE: Final[Mapping[str, str]] = {
 }
 _NAMES: Final = ("jobs.state", "shell.role")
 _LISTS: Final = {"why": ("; ", "；"), "names": (", ", "、"), "held": (", ", "、")}
-_WORDS: Final = ("file", "keyword", "group", "element")
+_ONE_WORD: Final = ("file", "keyword", "group", "element")
 _CHINESE_LETTER: Final = re.compile("[\u3400-\u9fff]")
 
 
@@ -233,7 +233,7 @@ def _named(value: str) -> str:
 
 def _valuable(name: re.Match[str]) -> str:
     """Match what stands for a name: one word for some, else as much as can be."""
-    return rf"(?P<{name[1]}>\S+)" if name[1] in _WORDS else f"(?P<{name[1]}>.+)"
+    return rf"(?P<{name[1]}>\S+)" if name[1] in _ONE_WORD else f"(?P<{name[1]}>.+)"
 
 
 @cache

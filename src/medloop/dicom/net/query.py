@@ -195,7 +195,8 @@ class Pacs:
         if not association.is_established:
             without = "does not offer the service" if answer.is_accepted else "does not answer"
             raise ServiceError(f"{self.name} {answer.refusal or without}")
-        if contexts[0].abstract_syntax not in _accepted(association):
+        accepted = {each.abstract_syntax for each in association.accepted_contexts}
+        if contexts[0].abstract_syntax not in accepted:
             association.abort()
             raise ServiceError(f"{self.name} does not offer the service")
         try:
@@ -205,10 +206,6 @@ class Pacs:
             raise
         else:
             association.release()
-
-
-def _accepted(association: Association) -> set[UID | None]:
-    return {each.abstract_syntax for each in association.accepted_contexts}
 
 
 def _requests(study: StudyUid, missing: Sequence[Missing]) -> Iterator[Dataset]:
