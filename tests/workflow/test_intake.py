@@ -51,6 +51,27 @@ def test_a_folder_of_slices_is_one_study_named_by_its_folder(folder, scratch):
     assert (series.rows, series.columns, series.slice_mm) == (6, 8, 2)
 
 
+def test_a_link_in_a_folder_is_named_and_not_followed(folder, scratch, tmp_path):
+    a_picture(folder / "eye.png")
+    (folder / "link.png").symlink_to(a_picture(tmp_path / "elsewhere.png"))
+    (folder / "linked").symlink_to(tmp_path)
+    (folder / ".hidden").symlink_to(tmp_path)
+    intake = gather([folder], scratch=scratch)
+    assert [series.source for study in intake.studies for series in study.series] == [
+        str(folder / "eye.png")
+    ]
+    reason = "is a link; links in a folder are not followed"
+    assert list(intake.problems) == [
+        Problem(str(folder / name), reason) for name in ("link.png", "linked")
+    ]
+
+
+def test_a_link_given_by_name_is_read(folder, scratch, tmp_path):
+    (folder / "link.png").symlink_to(a_picture(tmp_path / "elsewhere.png"))
+    intake = gather([folder / "link.png"], scratch=scratch)
+    assert (len(intake.studies), intake.problems) == (1, ())
+
+
 def test_a_case_holds_the_volume_and_the_hash_of_each_file(folder, scratch):
     a_ct(folder)
     intake = gather([folder], scratch=scratch)

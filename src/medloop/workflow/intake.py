@@ -222,18 +222,20 @@ def _walk(path: Path, scratch: Path, problems: list[Problem]) -> Iterator[_Found
 
 def _folder(folder: Path, scratch: Path, problems: list[Problem]) -> Iterator[_Found]:
     for number, path in enumerate(_files(folder)):
-        if _is_zip(path):
+        if path.is_symlink():
+            problems.append(Problem(str(path), "is a link; links in a folder are not followed"))
+        elif _is_zip(path):
             yield from _zip(path, str(path), scratch / str(number), problems)
         else:
             yield _Found(path, str(path), is_named=False)
 
 
 def _files(folder: Path) -> list[Path]:
-    """List files below a folder, without hidden ones and links out of it."""
+    """List files and links below a folder, without hidden ones."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink() and not _is_nuisance(path, folder)
+        if (path.is_file() or path.is_symlink()) and not _is_nuisance(path, folder)
     )
 
 
